@@ -62,8 +62,12 @@ def state(answer):
 
 
 def calls_left(api, shopper):
-    answer = httpx.get(f"{api}accounts/wallet/", headers=shopper.headers)
-    return int(answer.headers["RateLimit"].split("r=")[1].split(";")[0])
+    return limit_in(httpx.get(f"{api}accounts/wallet/", headers=shopper.headers).headers["RateLimit"])["r"]
+
+
+def limit_in(header):
+    """Read what a header says about the calls that remain (r) and the seconds until the window resets (t)."""
+    return {name: int(value) for name, value in (part.split("=") for part in header.split(";")[1:])}
 
 
 def connections_of_the_api():
@@ -120,6 +124,13 @@ class TestWaiting:
         assert (status, headers["x-request-id"]) == (200, "wait-1")
         assert f"r={before - 1};" in headers["ratelimit"]
         assert calls_left(api, shopper) == before - 2
+
+    def test_says_how_long_its_window_lasts_at_the_end(self, make_api_process, ask, shopper, coin):
+        # A day, so that the window surely lasts longer than the wait, but for three seconds of it.
+        api, order = make_api_process(RATE_LIMIT_USER="1000/d"), place(shopper)
+        before = limit_in(httpx.get(f"{api}accounts/wallet/", headers=shopper.headers).headers["RateLimit"])["t"]
+        _, headers, _ = ask(api, shopper, order, seconds=3).answer()
+        assert limit_in(headers["ratelimit"])["t"] <= before - 3 or before <= 3
 
     def test_ends_with_a_401_if_the_token_is_revoked_meanwhile(self, make_api_process, ask, shopper, coin):
         api, order = make_api_process(), place(shopper)

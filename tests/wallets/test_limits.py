@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 from ipaddress import ip_network
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from wallets.runtime import redis_store
 from wallets.runtime.redis_round import RedisRound
 from wallets.web import limits
 from wallets.web.addresses import client_address, wider_networks
-from wallets.web.limits import LOGIN, USER, Limit, count_call, count_dollars, take_back
+from wallets.web.limits import LOGIN, USER, Limit, count_call, count_dollars, read_again, take_back
 
 
 def count_once(*, limit, caller):
@@ -103,6 +104,18 @@ class TestCountCall:
             assert [usage.remaining for usage in usages] == left
         assert [usage.exceeded for usage in usages] == [False, True]
         assert count_once(limit=USER, caller="alice").remaining == 4
+
+    def test_is_known_later_without_another_count(self, monkeypatch):
+        ends_at = int(time.time()) + 100
+        monkeypatch.setattr(limits, "_get_window", lambda caller, seconds: ends_at)
+        counted = count_call(limits=(LOGIN,), caller="alice")
+        monkeypatch.setattr("wallets.runtime.redis_round.with_redis", None)
+        monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: ends_at - 40))
+        [later] = read_again(counted, caller="alice")
+        assert (later.remaining, later.reset_seconds) == (2, 41)
+        monkeypatch.setattr(limits, "_get_window", lambda caller, seconds: ends_at + 3600)
+        [in_next_window] = read_again(counted, caller="alice")
+        assert (in_next_window.remaining, in_next_window.reset_seconds) == (3, 3641)
 
     def test_reads_prefetched_keys_in_the_same_round_trip(self):
         redis_store.with_redis(lambda redis: redis.set("kept", "7"))

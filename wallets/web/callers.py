@@ -22,7 +22,7 @@ from wallets.runtime.redis_round import RedisRound
 from wallets.selectors.accounts import Principal, ensure_active
 from wallets.services.tokens import read_access_token
 from wallets.web.addresses import WIDER_PREFIXES, client_address, exact_address, wider_networks
-from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, take_back
+from wallets.web.limits import ANONYMOUS, USER, Limit, Usage, count_callers, read_again, take_back
 from wallets.web.recent_refusals import RecentRefusals
 from wallets.web.waiting_answers import waited_before
 
@@ -96,7 +96,7 @@ class AccessToken(HttpBearer):
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
         elif waited := waited_before(request):  # the call was counted before it waited
-            note_usages(request, waited.usages)
+            note_usages(request, read_again(waited.usages, caller=subject))
         else:
             if self._want and (wanted := self._want(request, subject)):
                 redis_round_of(request).want(wanted)

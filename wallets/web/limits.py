@@ -141,6 +141,14 @@ def take_back(usages: Sequence[Usage]) -> list[Usage]:
     return [replace(usage, remaining=min(usage.remaining + 1, usage.calls)) for usage in usages]
 
 
+def read_again(usages: Sequence[Usage], *, caller: str) -> list[Usage]:
+    """Return what is left, as far as is known, of limits that counted a call of `caller` before it waited.
+
+    Of a window that has begun since, nothing is used. No round trip to Redis.
+    """
+    return [_Window.of(usage.limit, caller).usage_after(usage) for usage in usages]
+
+
 _MINUTE: Final = 60
 
 
@@ -188,6 +196,12 @@ class _Window:
             reset_seconds=self.reset_seconds,
             exceeded=count > self.calls,
         )
+
+    def usage_after(self, earlier: Usage) -> Usage:
+        """Return an earlier usage as it is by now."""
+        if earlier.key != self.key:
+            return self.usage(0)
+        return replace(earlier, reset_seconds=self.reset_seconds)
 
 
 # Shared by the threads of this process. A full cache drops some entries, perhaps the counters of an attacker.
