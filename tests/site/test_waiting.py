@@ -25,7 +25,7 @@ from trading.models import Order
 from trading.services.asked_orders import OrderRequest
 from trading.services.cancelling import cancel_order
 from trading.services.placing import place_order
-from wallets.services.tokens import end_session
+from wallets.services.tokens import end_session, start_token_family
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE
 from wallets.web.waiting_answers import WaitingAnswer, Watched
 
@@ -137,8 +137,20 @@ class TestWaiting:
         waiting = ask(api, shopper, order, seconds=2)
         time.sleep(0.5)
         end_session(family_id=shopper.family_id, user_id=shopper.user.pk, now=timezone.now())
-        status, _, body = waiting.answer()
+        status, headers, body = waiting.answer()
         assert (status, json.loads(body)["code"]) == (401, "token_invalid")
+        assert headers["ratelimit"].startswith('"anonymous";')
+
+    def test_counts_for_nobody_whose_token_is_revoked_meanwhile(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        before = calls_left(api, shopper)
+        waiting = ask(api, shopper, order, seconds=2)
+        time.sleep(0.5)
+        end_session(family_id=shopper.family_id, user_id=shopper.user.pk, now=timezone.now())
+        assert waiting.answer()[0] == 401
+        shopper.tokens = start_token_family(user=shopper.user, now=timezone.now())
+        shopper.headers = {"Authorization": f"Bearer {shopper.tokens.access}"}
+        assert calls_left(api, shopper) == before - 1
 
     def test_is_for_owners_only(self, make_api_process, ask, shopper, make_shopper, coin):
         api, order = make_api_process(), place(shopper)

@@ -96,7 +96,8 @@ class AccessToken(HttpBearer):
         if principal in _refused_here:
             limit_address(request, ANONYMOUS)
         elif waited := waited_before(request):  # the call was counted before it waited
-            note_usages(request, read_again(waited.usages, caller=subject))
+            call.usages = read_again(waited.usages, caller=subject)
+            note_usages(request, call.usages)
         else:
             if self._want and (wanted := self._want(request, subject)):
                 redis_round_of(request).want(wanted)
