@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Any, Final
 
 from django.db import close_old_connections
 
@@ -39,15 +39,19 @@ _LOOK_SECONDS: Final = 0.5
 class _Stream:
     """An answer on its way: its pieces, the pipe's ends, what did not fit yet, and when the caller last took some.
 
-    `read_end` stays open until Granian, which opens the pipe by it, has surely done so.
+    `read_end` stays open until Granian, which opens the pipe by it, has surely done so: it has read of the `written`
+    bytes. While it is open, nobody notices that Granian has let go of the pipe. `gone` is Granian's future, which ends
+    if the caller has gone before the pipe was opened: then it never is.
     """
 
     arrival: Arrival
     pieces: Iterator[bytes]
+    gone: Any
     read_end: int
     write_end: int
     rest: memoryview = field(default_factory=lambda: memoryview(b""))
     took_at: float = field(default_factory=time.monotonic)
+    written: int = 0
     is_written: bool = False
 
 
@@ -74,12 +78,13 @@ class Streams:
         # Only our end must not block: Granian opens the other one anew.
         fcntl.fcntl(write_end, fcntl.F_SETFL, os.O_NONBLOCK)
         try:
+            gone = arrival.proto.client_disconnect()
             arrival.proto.response_file(status, headers, f"/proc/self/fd/{read_end}")
         except BaseException:
             os.close(read_end)
             os.close(write_end)
             raise
-        stream = _Stream(arrival, pieces, read_end, write_end)
+        stream = _Stream(arrival, pieces, gone, read_end, write_end)
         with self._lock:
             self._open[stream] = None
             self._poller.register(write_end, selectors.EVENT_WRITE, stream)
@@ -105,8 +110,6 @@ class Streams:
 
     def _go_on(self, stream: _Stream) -> None:
         """Write as much of one piece as the pipe takes."""
-        if stream.rest:
-            self._close_read_end(stream)  # the pipe was full, and has room: so Granian reads it
         try:
             if not stream.rest:
                 close_old_connections()
@@ -121,10 +124,15 @@ class Streams:
             self._break_off(stream)
 
     def _tidy_up(self) -> None:
-        """Forget answers that were read to their end, and break off those whose callers take nothing."""
+        """Forget answers that Granian sends on by itself, and those whose callers went before they had any of it.
+
+        Break off those whose callers take nothing.
+        """
         now = time.monotonic()
         for stream in list(self._open):
-            if stream.is_written and (stream.read_end < 0 or not _bytes_in(stream.read_end)):
+            if stream.read_end >= 0 and _bytes_in(stream.read_end) < stream.written:
+                self._close_read_end(stream)
+            if stream.gone.done() or (stream.is_written and stream.read_end < 0):
                 self._forget(stream)
             elif now - stream.took_at > _SILENT_SECONDS:
                 self._break_off(stream)
@@ -136,6 +144,7 @@ class Streams:
         self._forget(stream)
 
     def _forget(self, stream: _Stream) -> None:
+        stream.gone.cancel()
         self._close_write_end(stream)
         self._close_read_end(stream)
         with self._lock:
@@ -158,6 +167,7 @@ def _write(stream: _Stream) -> None:
         while stream.rest:
             written = os.write(stream.write_end, stream.rest)
             stream.rest = stream.rest[written:]
+            stream.written += written
             stream.took_at = time.monotonic()
 
 

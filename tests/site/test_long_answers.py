@@ -97,6 +97,16 @@ def download(served, shopper):
     return count, size
 
 
+def ask_and_go(served, shopper, *, after_seconds):
+    """Ask for a statement, and go without reading any of it."""
+    url = httpx.URL(served.api)
+    with socket.create_connection((url.host, url.port)) as caller:
+        sent = {"Host": "localhost", **headers(shopper)}
+        lines = ["GET /api/v1/transactions/ HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        caller.sendall("\r\n".join([*lines, "", ""]).encode())
+        time.sleep(after_seconds)
+
+
 class SlowCaller:
     """A caller who asks for a statement and takes of it only what the test reads."""
 
@@ -203,6 +213,15 @@ class TestAStatementOfManyMovements:
         caller.read_chunk()
         assert served.pipes() > before
         caller.close()
+        wait_for(lambda: served.pipes() == before, seconds=30)
+
+    @pytest.mark.parametrize("count", [500, 50_000])  # 500 fit into a pipe
+    def test_is_given_up_when_its_caller_goes_without_any_of_it(self, served, shopper, count):
+        add_movements(shopper, count=count)
+        before = served.pipes()
+        for after_seconds in (0, 0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.2, 0.3):
+            ask_and_go(served, shopper, after_seconds=after_seconds)
+        assert download(served, shopper)[0] == count + 2
         wait_for(lambda: served.pipes() == before, seconds=30)
 
     def test_leaves_nothing_open(self, served, shopper):
