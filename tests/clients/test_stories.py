@@ -65,6 +65,16 @@ def test_the_collection_has_each_operation_after_those_whose_answers_it_needs(tm
         known |= set(set_by(item, "test"))
 
 
+@needs_node
+def test_the_collection_has_the_same_bytes_each_time(tmp_path):
+    collections = []
+    for _ in range(2):
+        made("collection", to=tmp_path)
+        collections.append((tmp_path / "collection.json").read_bytes())
+    assert collections[0] == collections[1]
+    assert b"1950-" not in collections[0]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
