@@ -265,7 +265,7 @@ class Sign:
     """A sign of life: a line with a bar that is drawn over in a terminal; elsewhere a new line every four seconds."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._is_terminal = stream, stream.isatty()
+        self._stream, self._is_terminal = stream, stream.isatty() and os.environ.get("TERM") != "dumb"
         self._began = self._shown = time.monotonic()
         self._line = ""
 

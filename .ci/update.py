@@ -29,6 +29,8 @@ _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 def main(*options: str) -> int:
     """Write the locks, or check them. Return the status with which to end."""
+    if unknown := [option for option in options if option not in {"--keep", "--check"}]:
+        sys.exit(f"There is no {unknown[0]}: task update, task update -- --keep, or task update -- --check")
     if shutil.which("uv") is None:
         sys.exit("uv is missing: pip install uv")
     return _check() if "--check" in options else _update(*([] if "--keep" in options else ["--upgrade"]))
@@ -91,7 +93,9 @@ def _compile(*options: str, folder: Path) -> None:
     for name, arguments in list_locks().items():
         bound = [] if name == first else ["--constraint", first]
         command = [*_COMPILE, *options, *bound, *arguments, "--python-version", python[1], "--output-file", name]
-        subprocess.run(command, cwd=folder, env=variables_for_uv(os.environ), check=True)  # noqa: S603  uv, with arguments of pyproject.toml
+        done = subprocess.run(command, cwd=folder, env=variables_for_uv(os.environ), check=False)  # noqa: S603  uv, with arguments of pyproject.toml
+        if done.returncode:
+            sys.exit(f"uv could not compile {name}: see its words above")
 
 
 def _read_project() -> dict[str, Any]:

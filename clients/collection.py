@@ -5,6 +5,7 @@ order of a story. Each keeps what later ones need, such as the access token, as 
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,12 @@ PATHS: Final = {
     "month": "{{month}}",
 }
 """The values of parameters in paths; others have the document's example."""
+
+
+MOMENT: Final = "2026-01-31T12:00:00Z"
+_CHOICE: Final = re.compile(r"This can only be one of ([^,)]+)")
+_ANY_ID: Final = re.compile(r"\d{4,}$")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +186,10 @@ STORY: Final = {
 
 
 def main(collection: Path, document: Path) -> None:
-    """Write the collection anew."""
+    """Write the collection anew. The same document always gives the same bytes."""
     made = json.loads(collection.read_text())
     arranged = {**made, **arrange(made, json.loads(document.read_text()))}
+    arranged["info"] = {key: value for key, value in made["info"].items() if key != "_postman_id"}
     collection.write_text(json.dumps(arranged, indent=2) + "\n")
 
 
@@ -238,8 +246,26 @@ def _as_told(step: Step, item: Json, operations: Mapping[str, Operation]) -> Jso
     if step.body is not None:
         # An id is a number, and only a variable while it is not known.
         request["body"]["raw"] = json.dumps(step.body, indent=2).replace('"{{payeeId}}"', "{{payeeId}}")
+    for query in request["url"].get("query", []):
+        query["value"] = _settled(query)
+    told["response"] = [_answer(answer, request) for answer in told.get("response", [])]
     told["event"] = list(_scripts(step, status=operations[step.operation].status))
     return told
+
+
+def _settled(query: Json) -> str:
+    """Return the value of a parameter, but none of those that openapi2postmanv2 chooses by chance."""
+    if choice := _CHOICE.search(query["description"]["content"]):
+        return choice[1]
+    value: str = query["value"]
+    if _ANY_ID.match(value):
+        return "1"
+    return MOMENT if _MOMENT.match(value) else value
+
+
+def _answer(answer: Json, request: Json) -> Json:
+    """Return an example of an answer with this request, instead of one with values and an id made by chance."""
+    return {**{key: value for key, value in answer.items() if key != "id"}, "originalRequest": request}
 
 
 def _scripts(step: Step, *, status: int) -> Iterator[Json]:

@@ -40,8 +40,8 @@ class CannotInstall(CannotMake):
 
 def main() -> int:
     options = read_options()
-    options.to.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(options.to)
         document = fetch_document(options.document, to=options.to)
         for number, name in enumerate(options.parts, start=1):
             began = time.monotonic()
@@ -73,9 +73,18 @@ def read_options() -> argparse.Namespace:
     return options
 
 
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotMake(f"{folder} cannot be a folder for the clients: {error.strerror}") from error
+
+
 def fetch_document(source: str, *, to: Path) -> Path:
     """Return the document as a file. An address is read within 30 seconds."""
     if not source.startswith(("http://", "https://")):
+        if not Path(source).is_file():
+            raise CannotMake(f"There is no file {source}. Name the document, or its address at a running service.")
         return Path(source).resolve()
     copy = to / "openapi.json"
     try:

@@ -26,7 +26,7 @@ def held_folder(*, prefix: str) -> Iterator[Path]:
             (folder / _UNHELD).rename(folder / _LOCK)  # nobody finds the lock before it is held
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _delete(folder)
 
 
 def take_left_folders(*, prefix: str) -> Iterator[Path]:
@@ -39,4 +39,13 @@ def take_left_folders(*, prefix: str) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(lock.fileno()).st_nlink:  # else another process took the folder since this one found it
                     yield folder
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _delete(folder)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, and its lock last: if this is cut off, the next process still finds what is left."""
+    with suppress(OSError):
+        for each in folder.iterdir():
+            if each.name != _LOCK:
+                shutil.rmtree(each, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

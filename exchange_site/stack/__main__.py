@@ -1,5 +1,6 @@
 """`python -m exchange_site.stack dev | prepare | demo [--exit] | manage …`, which the Taskfile calls."""
 
+import io
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from exchange_site.stack.binaries import NoServers
+from exchange_site.stack.binaries import NoServers, server_user
 from exchange_site.stack.environment import data_dir, leave_out_foreign_variables, prepare_environment
 from exchange_site.stack.processes import PROJECT, end_with, manage
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     leave_out_foreign_variables()
+    print_what_the_terminal_can_show()
     try:
         return _COMMANDS[command](rest)
     except (StackRefused, NoServers, ServerFailed) as error:
@@ -33,10 +35,29 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
+def print_what_the_terminal_can_show() -> None:
+    """Print a question mark for a character that the encoding of the locale lacks, as ISO-8859-1 lacks bullets."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def set_umask() -> int:
+    """Let nobody else write to the files of the stack, and the servers' user read them. Return the umask of the shell.
+
+    Where the servers run as this user, what the shell hides stays hidden.
+    """
+    given = os.umask(0o022)
+    if server_user() is None:
+        os.umask(given | 0o022)
+    return given
+
+
 # Imports are deferred so that no command loads the modules of the others.
 
 
 def _dev(arguments: list[str]) -> int:
+    set_umask()
     if arguments[:1] == [WITH_PARENT]:
         end_with(int(arguments[1]), number=signal.SIGTERM)
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
@@ -60,6 +81,7 @@ def _supervise(arguments: list[str]) -> int:
 
 
 def _demo(arguments: list[str]) -> int:
+    set_umask()
     from exchange_site.stack.demo.run import run_demo
 
     return run_demo(arguments)
@@ -67,26 +89,28 @@ def _demo(arguments: list[str]) -> int:
 
 def _manage(arguments: list[str]) -> int:
     """Run manage.py against the running stack; if there is none, start its servers for this command only."""
+    umask = set_umask()
     running = find_running_stack(data_dir())
     if running:
-        return _run(arguments, {**running.environment, **running.owner})
+        return _run(arguments, {**running.environment, **running.owner}, umask=umask)
     with claim(open_folder(data_dir())):
-        return _run_with_own_servers(arguments)
+        return _run_with_own_servers(arguments, umask=umask)
 
 
-def _run_with_own_servers(arguments: list[str]) -> int:
+def _run_with_own_servers(arguments: list[str], *, umask: int) -> int:
     servers, environment = prepare_environment(data_dir())
     with ExitStack() as running:
         for server in servers:
             running.enter_context(server.running())
         if "POSTGRES_PORT" in environment:
             create_database({**os.environ, **environment})
-        return _run(arguments, environment)
+        return _run(arguments, environment, umask=umask)
 
 
-def _run(arguments: list[str], environment: dict[str, str]) -> int:
-    command = manage(*arguments)
-    return subprocess.run(command, env={**environment, **os.environ}, cwd=PROJECT, check=False).returncode  # noqa: S603  a command of ours
+def _run(arguments: list[str], environment: dict[str, str], *, umask: int) -> int:
+    """Run manage.py with the umask of the shell, for the files that the command writes."""
+    variables = {**environment, **os.environ}
+    return subprocess.run(manage(*arguments), env=variables, cwd=PROJECT, check=False, umask=umask).returncode  # noqa: S603  a command of ours
 
 
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {

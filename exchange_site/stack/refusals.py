@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,10 @@ MEBIBYTE: Final = 1024 * 1024
 _NEW_DATA: Final = 200 * MEBIBYTE
 _MORE_DATA: Final = 50 * MEBIBYTE
 """What the servers' files need on the disk at first, and to go on: PostgreSQL writes 16 MB at a time."""
+
+_OPEN_FILES: Final = 1024
+_PROCESSES: Final = 200
+"""What supervisord refuses to start with less of: open files of a process, and processes of a user."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REASONS: Final = {
@@ -25,6 +30,21 @@ _REASONS: Final = {
 
 class StackRefused(Exception):
     """The stack cannot be started as asked."""
+
+
+def refuse_low_limits() -> None:
+    """Raise StackRefused if this shell allows fewer open files or processes than the stack needs."""
+    wanted = {
+        "n": (resource.RLIMIT_NOFILE, _OPEN_FILES, "open files"),
+        "u": (resource.RLIMIT_NPROC, _PROCESSES, "processes"),
+    }
+    for option, (number, least, what) in wanted.items():
+        most = resource.getrlimit(number)[1]
+        if most != resource.RLIM_INFINITY and most < least:
+            raise StackRefused(
+                f"This shell allows {most} {what}, and the stack needs {least}. Start it in a shell that allows more:"
+                f" `ulimit -{option}` must not say less than {least}."
+            )
 
 
 def open_folder(folder: Path) -> Path:

@@ -56,8 +56,8 @@ class Display(Protocol):
 
 @contextmanager
 def showing_steps(console: Console) -> Iterator[Display]:
-    """Show steps on a console: the present one with a bar if it is a terminal, else a line every four seconds."""
-    if console.is_terminal:
+    """Show steps on a console: the present one with a bar where one can be drawn, else a line every four seconds."""
+    if can_draw_over(console):
         with _make_progress(console) as progress:
             bars = _Bars(progress)
             yield bars
@@ -66,6 +66,11 @@ def showing_steps(console: Console) -> Iterator[Display]:
         lines = _Lines(console)
         with lines.ticking():
             yield lines
+
+
+def can_draw_over(console: Console) -> bool:
+    """Say whether a console is a terminal that can draw over a line: one that is called dumb cannot."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _make_progress(console: Console) -> Progress:

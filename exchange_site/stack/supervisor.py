@@ -30,7 +30,7 @@ from exchange_site.stack.environment import (
 )
 from exchange_site.stack.ports import find_free_port, refuse_taken_port
 from exchange_site.stack.processes import API, PROJECT, WORKER, end_with, simulator
-from exchange_site.stack.refusals import StackRefused, open_folder
+from exchange_site.stack.refusals import StackRefused, open_folder, refuse_low_limits
 from exchange_site.stack.running import (
     ENVIRONMENT_FILE,
     MARK,
@@ -65,6 +65,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 def run_stack() -> None:
     """Replace this process with a supervisord that runs the whole stack. Raises StackRefused."""
     refuse_wrong_values()
+    refuse_low_limits()
     folder = open_folder(data_dir())
     lock = claim(folder)  # noqa: F841  held until supervisord takes over
     if left := stop_leftovers(folder):

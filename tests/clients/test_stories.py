@@ -65,6 +65,32 @@ def test_the_collection_has_each_operation_after_those_whose_answers_it_needs(tm
         known |= set(set_by(item, "test"))
 
 
+@needs_node
+def test_the_collection_has_the_same_bytes_each_time(tmp_path):
+    collections = []
+    for _ in range(2):
+        made("collection", to=tmp_path)
+        collections.append((tmp_path / "collection.json").read_bytes())
+    assert collections[0] == collections[1]
+    assert b"1950-" not in collections[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--document", "missing.json"), "There is no file missing.json."),
+        (("--to", __file__), f"{__file__} cannot be a folder for the clients"),
+        (("--document", "http://127.0.0.1:1/openapi.json"), "cannot be read"),
+    ],
+)
+def test_a_mistake_costs_one_sentence(tmp_path, options, sentence):
+    done = attempt(sys.executable, CLIENTS / "make.py", "collection", "--to", tmp_path, *options)
+    assert done.returncode == 1
+    assert sentence in done.stdout
+    assert len((done.stdout + done.stderr).strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def requests_in(folder):
     for item in folder["item"]:
         yield from requests_in(item) if "item" in item else [item]

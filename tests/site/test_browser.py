@@ -24,7 +24,7 @@ from wallets.services.proposals import propose
 from wallets.services.proposing import UNFREEZE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+WIDE, PHONE, SMALL = {"width": 1280, "height": 900}, {"width": 390, "height": 844}, {"width": 320, "height": 568}
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -33,7 +33,7 @@ pytestmark = [
 
 
 @contextmanager
-def page_at(address, *, size=WIDE, scheme="light", complains=True):
+def page_at(address, *, size=WIDE, scheme="light", complains=True, scripts=True):
     """Open a page in the browser. Fails if the console shows an error, or if the page requests another server."""
     complaints = []
     with sync_playwright() as playwright:
@@ -42,7 +42,7 @@ def page_at(address, *, size=WIDE, scheme="light", complains=True):
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")  # as root, Chromium starts only without a sandbox
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport=size, color_scheme=scheme)
+        page = browser.new_page(viewport=size, color_scheme=scheme, java_script_enabled=scripts)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(

@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 
 from tests.conftest import make_coin
 from tests.simulators import running_simulator
-from tests.site.test_browser import CHROMIUM, PHONE, WIDE, page_at, sign_in
+from tests.site.test_browser import CHROMIUM, PHONE, SMALL, WIDE, page_at, sign_in
 from trading.models import Order
-from wallets.models import User
+from wallets.models import User, Wallet
 
 # A customer's first order needs some seconds: an order, its purchase, and the page's next question.
 SECONDS = 60_000
@@ -56,6 +56,16 @@ def brightness_of(page, selector):
 
 def expect_outcome(page, text):
     expect(page.locator("#first-order .outcome")).to_have_text(re.compile(text), timeout=SECONDS)
+
+
+def lose_answers(page, address, *, times=1):
+    """Let calls reach the service, and the first of its answers not reach the page."""
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    page.route(address, lose, times=times)
 
 
 class TestTheFirstOrder:
@@ -148,6 +158,48 @@ class TestTheFirstOrder:
             expect_outcome(page, r"Done: you have bought 2 ABAN\.")
         assert Order.objects.get().charge == 40
 
+    def test_is_followed_by_another_at_the_next_enter_also_on_a_small_screen(self, sandbox):
+        with page_at(f"{sandbox}/", size=SMALL) as page:
+            page.locator("#first-order form button").focus()
+            for count in ("1", "2"):
+                page.keyboard.press("Enter")
+                expect(page.locator('#story [data-part="settled"]')).to_have_text(count, timeout=SECONDS)
+                expect_outcome(page, r"Done: you have bought 1\.25 ABAN\.")
+                button = page.get_by_role("button", name="Place another order")
+                expect(button).to_be_enabled()
+                expect(button).to_be_focused()
+        assert Order.objects.count() == 2
+
+    def test_of_which_the_answer_was_lost_is_placed_once(self, site):
+        with page_at(f"{site}/", complains=False) as page:
+            lose_answers(page, "**/api/v1/orders/")
+            page.get_by_label("For US dollars").fill("4.00")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "does not answer.*placed once")
+            page.get_by_role("button", name="Try again").click()
+            expect_outcome(page, r"It waits in its pool: \$4\.00 of")
+            page.get_by_role("button", name="Place another order").click()
+            expect_outcome(page, r"It waits in its pool: \$8\.00 of")
+        assert Order.objects.count() == 2
+
+    def test_follows_a_deposit_of_which_the_answer_was_lost(self, site):
+        with page_at(f"{site}/", complains=False) as page:
+            lose_answers(page, "**/accounts/wallet/deposit/")
+            page.get_by_label("For US dollars").fill("4.00")
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, "does not answer")
+            page.get_by_role("button", name="Place another order").click()
+            expect_outcome(page, "It waits in its pool")
+        assert Wallet.objects.get(owner__orders__charge=4, asset="USD").balance == 96
+
+    def test_is_watched_on_when_the_service_did_not_answer_for_a_while(self, sandbox):
+        with page_at(f"{sandbox}/", complains=False) as page:
+            lose_answers(page, re.compile(r"/orders/\d+/$"), times=2)
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, r"The service does not answer\. Asking for order \d+ again\.")
+            expect_outcome(page, r"Done: you have bought 1\.25 ABAN\.")
+        assert Order.objects.count() == 1
+
     def test_that_is_refused_says_why(self, site):
         with page_at(f"{site}/", complains=False) as page:
             page.get_by_label("For US dollars").fill("100000.00")
@@ -187,6 +239,12 @@ class TestTheHomePage:
             page.get_by_role("row", name="ABAN").wait_for()
             assert page.locator("form").count() == page.locator("#story").count() == 0
             assert serious_violations(page) == {}
+
+    def test_shows_no_form_where_scripts_are_off(self, site):
+        with page_at(f"{site}/", scripts=False) as page:
+            expect(page.locator("#first-order noscript p")).to_contain_text("Without JavaScript, begin in a terminal")
+            for part in ("#first-order form", "#story", "#prices"):
+                expect(page.locator(part)).to_be_hidden()
 
     def test_asks_nothing_while_it_is_hidden(self, site):
         with page_at(f"{site}/") as page:

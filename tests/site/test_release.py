@@ -1,5 +1,6 @@
 """What a release needs, the locks of dependencies, and the reasons for them."""
 
+import ast
 import json
 import re
 import shutil
@@ -8,7 +9,8 @@ import sys
 import tomllib
 from copy import deepcopy
 from datetime import date
-from itertools import pairwise
+from importlib.metadata import packages_distributions
+from itertools import chain, pairwise
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -38,6 +40,9 @@ CHANGELOG = """# Changelog
 ## 0.2.0 - 2026-11-26
 """
 
+
+_ROOMS = ("exchange_site", "settlement", "trading", "wallets")
+_OF_THE_CODE = ("sentry", "otel", "demo")
 
 ci, breaks, update = load("release"), load("openapi_breaks"), load("update")
 
@@ -329,3 +334,34 @@ class TestDependencies:
         lines = [line.strip() for line in part.splitlines()]
         without = [line for line in lines if re.match(r'"[a-z]', line) and not re.search(r"\",? *# \S+ \S+", line)]
         assert without == []
+
+    def test_are_all_that_the_code_imports(self):
+        """Not by luck, because another dependency brings it: that one may stop doing so."""
+        project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+        listed = [*project["dependencies"], *chain(*(project["optional-dependencies"][name] for name in _OF_THE_CODE))]
+        declared = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower() for each in listed} | {
+            "psycopg-pool"
+        }  # an extra of it
+        distributions = packages_distributions()
+        imported = {name for room in _ROOMS for file in (PROJECT / room).rglob("*.py") for name in _list_imports(file)}
+        foreign = imported - sys.stdlib_module_names - set(_ROOMS)
+        assert [name for name in sorted(foreign) if not declared & _of(distributions.get(name, []))] == []
+
+
+def _of(distributions):
+    return {name.lower().replace("_", "-") for name in distributions}
+
+
+def _list_imports(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("option", ["--kep", "--cheque"])
+def test_an_unknown_option_of_the_update_upgrades_nothing(monkeypatch, option):
+    monkeypatch.setattr(update, "_compile", lambda *_, **__: pytest.fail("it was compiled"))
+    with pytest.raises(SystemExit, match=f"There is no {option}: task update"):
+        update.main(option)

@@ -16,9 +16,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from exchange_site.stack.demo.run import remove_leftovers
+from exchange_site.stack.demo.run import remove_leftovers, run_demo
 from exchange_site.stack.demo.staying import Trickle, may_stay
 from exchange_site.stack.processes import PROJECT, free_port, is_free, local_url, wait_until
+from exchange_site.stack.refusals import StackRefused
 from exchange_site.stack.running import StackAddresses
 
 SECONDS = 300
@@ -129,6 +130,11 @@ def test_the_demo_refuses_a_value_of_a_wrong_form_before_anything_starts(tmp_pat
     assert "as in PORT=8000" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "Starting" not in done.stdout
+
+
+def test_the_demo_refuses_an_option_that_it_does_not_have():
+    with pytest.raises(StackRefused, match="There is no --exti: task demo"):
+        run_demo(["--exti"])
 
 
 def test_an_order_that_the_demo_could_not_place_is_told_once(caplog):

@@ -44,6 +44,23 @@ class TestAFolderThatWasLeft:
         assert list(take_left_folders(prefix="ours-")) == []
         assert taken == [left]
 
+    def test_is_found_again_if_its_deletion_is_cut_off(self, left, monkeypatch):
+        """By a second Ctrl-C, when much of it is gone already."""
+
+        def be_cut_off(*_, **__):
+            raise KeyboardInterrupt
+
+        (left / "data").mkdir()
+        with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+            cut.setattr(held_folders.shutil, "rmtree", be_cut_off)
+            list(take_left_folders(prefix="ours-"))
+        with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+            cut.setattr(held_folders.os, "unlink", be_cut_off)
+            list(take_left_folders(prefix="ours-"))
+        assert not (left / "data").exists()
+        assert list(take_left_folders(prefix="ours-")) == [left]
+        assert not left.exists()
+
     def test_is_none_while_its_process_holds_it(self, left):
         with held_folder(prefix="ours-"):
             assert list(take_left_folders(prefix="ours-")) == [left]

@@ -1,6 +1,7 @@
 """`task dev` with a mistake: one sentence says what is wrong and what to do, the exit code is 1, and nothing is started."""
 
 import errno
+import io
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from exchange_site.stack import refusals
+from exchange_site.stack.__main__ import print_what_the_terminal_can_show, set_umask
 from exchange_site.stack.binaries import reachable_home
 from exchange_site.stack.environment import (
     api_port,
@@ -154,6 +156,59 @@ class TestAValueOfAWrongForm:
         assert done.returncode == 1
         assert "SECRET_KEY" in done.stderr
         assert "SECRET_KEY=" not in done.stderr
+
+
+class TestLowLimits:
+    @pytest.mark.parametrize(("option", "words"), [("n", "256 open files"), ("u", "150 processes")])
+    def test_are_named_with_what_the_stack_needs(self, tmp_path, option, words):
+        code = f"ulimit -{option} {words.split()[0]}; exec {sys.executable} -m exchange_site.stack dev"
+        environment = {**os.environ, "DATA_DIR": str(tmp_path / "data"), "PORT": str(free_port())}
+        command = ["bash", "-c", code]
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert_refused(done, f"This shell allows {words}, and the stack needs", f"`ulimit -{option}`")
+        assert not (tmp_path / "data").exists()
+
+
+class TestTheUmask:
+    @pytest.mark.parametrize(("given", "of_root", "of_others"), [(0o077, 0o022, 0o077), (0, 0o022, 0o022)])
+    @pytest.mark.parametrize("is_root", [True, False])
+    def test_lets_nobody_else_write_and_the_servers_user_in(self, monkeypatch, given, of_root, of_others, is_root):
+        monkeypatch.setattr("exchange_site.stack.__main__.server_user", lambda: "nobody" if is_root else None)
+        before = os.umask(given)
+        try:
+            assert set_umask() == given
+            assert os.umask(given) == (of_root if is_root else of_others)
+        finally:
+            os.umask(before)
+
+    def test_of_the_shell_is_that_of_the_commands(self, tmp_path):
+        """A dump of the data is as hidden as the shell wants it."""
+        code = (
+            f'umask 077; exec {sys.executable} -m exchange_site.stack manage shell -c \'open("{tmp_path}/dump", "w")\''
+        )
+        own = {
+            "POSTGRES_HOST": "127.0.0.1",
+            "POSTGRES_PORT": "1",
+            "REDIS_HOST": "127.0.0.1",
+            "DATA_DIR": str(tmp_path / "data"),
+        }
+        subprocess.run(
+            ["bash", "-c", code], cwd=PROJECT, env={**os.environ, **own}, capture_output=True, check=False, timeout=60
+        )
+        assert (tmp_path / "dump").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "data").stat().st_mode & 0o022 == 0
+
+
+class TestALocaleWithoutAllCharacters:
+    def test_gets_question_marks(self, monkeypatch):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
+        print_what_the_terminal_can_show()
+        sys.stdout.write("ü • …")
+        sys.stdout.flush()
+        assert raw.getvalue() == b"\xfc ? ?"
 
 
 class TestAnUnusualValue:

@@ -8,8 +8,10 @@ import pytest
 from rich.console import Console
 
 from exchange_site.stack import steps
+from exchange_site.stack.demo import story
 from exchange_site.stack.processes import NotInTime
 from exchange_site.stack.steps import Step, read_step, showing_steps, write_step
+from wallets.runtime.progress import make_progress
 
 
 @pytest.fixture
@@ -39,6 +41,20 @@ class TestLines:
             display.show(None)
             time.sleep(0.5)
         assert printed.getvalue() == ""
+
+    def test_a_terminal_that_is_dumb_gets_them_too(self, printed, monkeypatch):
+        monkeypatch.setenv("TERM", "dumb")
+        with showing_steps(Console(file=printed, force_terminal=True, width=80)) as display:
+            display.show(Step(name="worker"))
+        assert printed.getvalue() == "  worker\n"
+
+    def test_are_the_signs_of_life_of_the_story_where_no_bar_can_be(self, printed, monkeypatch):
+        monkeypatch.setattr(story, "_SILENCE_SECONDS", 0.2)
+        console = Console(file=printed, width=80)
+        with make_progress(console) as progress, story._telling_in_lines(console, progress):
+            progress.update(progress.add_task("orders are placed", total=199), completed=7)
+            time.sleep(0.5)
+        assert printed.getvalue().startswith("  orders are placed 7 of 199\n")
 
 
 class TestBars:

@@ -18,6 +18,7 @@ from rich.markup import escape
 from exchange_site.held_folders import held_folder, take_left_folders
 from exchange_site.stack.environment import data_dir, refuse_wrong_values
 from exchange_site.stack.processes import free_port, is_free, local_url
+from exchange_site.stack.refusals import StackRefused, refuse_low_limits
 from exchange_site.stack.running import StackAddresses, find_running_stack, running_stack, stop_leftovers
 from exchange_site.stack.servers import stop_leftover_servers
 
@@ -36,6 +37,8 @@ def run_demo(arguments: list[str]) -> int:
 
     At a terminal it stays up until Enter or Ctrl-C; not with `--exit`.
     """
+    if unknown := [each for each in arguments if each != "--exit"]:
+        raise StackRefused(f"There is no {unknown[0]}: task demo, or task demo -- --exit, which ends with its story.")
     console = Console(highlight=False)
     for number in (signal.SIGTERM, signal.SIGHUP):  # the stack has a session of its own, and would go on
         signal.signal(number, _end)
@@ -62,6 +65,7 @@ def _stack(console: Console) -> AbstractContextManager[StackAddresses]:
         console.print(f"Watch the story on its home page: [bold]{running.api}/[/bold]")
         return nullcontext(running)
     refuse_wrong_values()
+    refuse_low_limits()
     return _temporary_stack(console)
 
 

@@ -1,9 +1,11 @@
 """The story: customers come and buy, a purchase is refused, an answer is lost, and everything is settled."""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -14,6 +16,7 @@ from rich.progress import Progress
 
 from exchange_site.stack.demo.customers import Customer, list_orders, open_account, read_answer
 from exchange_site.stack.running import StackAddresses
+from exchange_site.stack.steps import can_draw_over
 from settlement.selectors.attempts import last_attempt_id
 from wallets.runtime.progress import make_progress
 
@@ -30,6 +33,7 @@ _LOST: Final = {"on": "place", "symbol": f"{LOST_COIN}USDT", "action": "accept_t
 FINAL_STATES: Final = frozenset({"completed", "refunded", "cancelled"})
 _SETTLE_SECONDS: Final = 90.0
 _PARALLEL: Final = 8
+_SILENCE_SECONDS: Final = 4.0
 
 T = TypeVar("T")
 
@@ -55,7 +59,7 @@ class Outcome:
 def tell(console: Console, addresses: StackAddresses) -> Outcome:
     """Play the story, and show its progress."""
     before = last_attempt_id()
-    with make_progress(console, width=32) as progress:
+    with make_progress(console, width=32) as progress, _telling_in_lines(console, progress):
         # One after another: a process hashes one password at a time, and refuses the next for a second.
         opening = progress.track(range(CUSTOMERS), description="customers register and deposit")
         customers = [open_account(addresses.api) for _ in opening]
@@ -68,6 +72,27 @@ def tell(console: Console, addresses: StackAddresses) -> Outcome:
     faults = _count_faults(addresses)
     httpx.delete(f"{addresses.simulator}/control/faults").raise_for_status()
     return Outcome(customers=customers, faults=faults, last_attempt_before=before)
+
+
+@contextmanager
+def _telling_in_lines(console: Console, progress: Progress) -> Iterator[None]:
+    """Print every four seconds how far it is, where no bar can: a file, a pipe, a dumb terminal."""
+    ended = threading.Event()
+
+    def print_lines() -> None:
+        while not ended.wait(_SILENCE_SECONDS):
+            for task in progress.tasks[-1:]:
+                console.print(f"  {task.description} {task.completed:.0f} of {task.total or 0:.0f}")
+
+    thread = threading.Thread(target=print_lines, daemon=True)
+    if not can_draw_over(console):
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
 
 
 def lose_an_answer(addresses: StackAddresses) -> None:

@@ -1,9 +1,10 @@
 import { make } from "./dom.js";
 
-/** A call that was refused: the problem's sentence and code, and the seconds after which to try again, if it says so. */
+/** A call that was refused: status, the problem's sentence and code, and the seconds until the next try, if it has them. */
 export class Refused extends Error {
   constructor(status, problem, retryAfter) {
     super(problem?.detail ?? `The service answered ${status}.`);
+    this.status = status;
     this.code = problem?.code;
     this.retryAfter = retryAfter;
   }

@@ -8,6 +8,7 @@ const API = "/api/v1/";
 const DEPOSIT = "100.00";
 const USED_UP = ["token_invalid", "insufficient_funds"];
 const WATCH_SECONDS = [0.4, 0.4, 0.6, 0.8, 1, 1, 1.5, 2, 2, 3];
+const MOST_MISSES = 20; // questions in a row that nothing answers, in about a minute
 
 /** Let a visitor place an order in the sandbox: register, deposit, buy, watch it settle, look at the coins. */
 export class FirstOrder {
@@ -19,6 +20,8 @@ export class FirstOrder {
     this.hint = section.querySelector(".hint");
     this.threshold = section.dataset.threshold;
     this.customer = null;
+    this.unanswered = null; // an order of which nobody knows whether it was placed: its text and its key
+    this.isBusy = false;
     this.whatMagicCoinsDo = new Map();
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -43,22 +46,37 @@ export class FirstOrder {
   }
 
   async begin() {
-    const button = this.form.querySelector("button");
-    button.disabled = true;
+    if (this.isBusy) return;
+    this.setBusy(true);
     this.steps.replaceChildren();
     try {
       await this.play();
     } catch (error) {
-      this.say(error instanceof Refused ? waiting(error) : "The service does not answer. Try again.", "refunded");
+      if (error.status < 500) this.unanswered = null; // a refusal is an answer
+      this.say(error instanceof Refused ? waiting(error) : this.silence(), "refunded");
       if (USED_UP.includes(error.code)) this.customer = null; // the next order is another customer's
     } finally {
-      button.disabled = false;
-      button.textContent = this.customer ? "Place another order" : "Place the order";
+      this.setBusy(false);
     }
+  }
+
+  /** Mark the button, and leave it the focus, which a disabled one would lose. */
+  setBusy(isBusy) {
+    const button = this.form.querySelector("button");
+    const next = this.customer ? "Place another order" : "Place the order";
+    this.isBusy = isBusy;
+    button.setAttribute("aria-disabled", isBusy);
+    if (!isBusy) button.textContent = this.unanswered ? "Try again" : next;
+  }
+
+  silence() {
+    const again = this.unanswered ? "Try again: the order is sent under the same key, so it is placed once." : "Try again.";
+    return `The service does not answer. ${again}`;
   }
 
   async play() {
     if (!this.customer) await this.register();
+    if (!this.customer.hasPaidIn) await this.deposit();
     const order = await this.place();
     this.say(`Order ${order.id} is placed. Watching it settle.`, order.state);
     const last = await this.watch(order);
@@ -69,14 +87,24 @@ export class FirstOrder {
   async register() {
     const customer = { username: `sandbox-${randomText(8)}`, password: randomText(16) };
     const tokens = await this.step("Register", "POST", "accounts/auth/register/", { body: customer });
-    this.customer = { ...customer, token: tokens.access };
+    this.customer = { ...customer, token: tokens.access, depositKey: newKey(), hasPaidIn: false };
     this.showCustomer();
-    await this.step("Deposit", "PATCH", "accounts/wallet/deposit/", { body: { amount: DEPOSIT }, key: newKey() });
   }
 
-  place() {
+  async deposit() {
+    const key = this.customer.depositKey;
+    await this.step("Deposit", "PATCH", "accounts/wallet/deposit/", { body: { amount: DEPOSIT }, key });
+    this.customer.hasPaidIn = true;
+  }
+
+  /** Place the order of the form. One that nothing has answered is sent again under its key. */
+  async place() {
     const body = { crypto: this.form.crypto.value, total: this.form.total.value.trim() };
-    return this.step("Buy", "POST", "orders/", { body, key: newKey() });
+    const text = JSON.stringify(body);
+    if (this.unanswered?.text !== text) this.unanswered = { text, key: newKey() };
+    const order = await this.step("Buy", "POST", "orders/", { body, key: this.unanswered.key });
+    this.unanswered = null;
+    return order;
   }
 
   /** Ask for the order until it has ended, in one step whose answer changes. One that is pooled or held may stay so. */
@@ -86,11 +114,25 @@ export class FirstOrder {
       if (["aggregated", "held"].includes(order.state) && asked >= WATCH_SECONDS.length) break;
       const last = WATCH_SECONDS.length - 1;
       await new Promise((done) => setTimeout(done, WATCH_SECONDS[Math.min(asked, last)] * 1000));
-      order = await this.send(step, "GET", `orders/${order.id}/`);
+      order = await this.ask(step, order);
       this.say(`Order ${order.id}: ${wordOf(order.state)}, ${meaningOf(order.state)}.`, order.state);
     }
-    if (hasEnded(order.state)) await this.send(step, "GET", `orders/${order.id}/`);
-    return order;
+    return hasEnded(order.state) ? this.ask(step, order) : order;
+  }
+
+  /** Ask for an order until an answer comes: a service that starts again meanwhile has not lost the order. */
+  async ask(step, { id, state }) {
+    for (let missed = 1; ; missed += 1) {
+      try {
+        return await this.send(step, "GET", `orders/${id}/`);
+      } catch (error) {
+        if (error.status < 500 && !error.retryAfter) throw error;
+        if (missed === MOST_MISSES) throw new Refused(0, { detail: `Order ${id} is placed, but the service answers no more.` });
+        const why = error instanceof Refused ? error.message : "The service does not answer.";
+        this.say(`${why} Asking for order ${id} again.`, state);
+        await new Promise((done) => setTimeout(done, (error.retryAfter || WATCH_SECONDS.at(-1)) * 1000));
+      }
+    }
   }
 
   step(title, method, path, options = {}) {
