@@ -57,7 +57,7 @@ def lossy(settings, simulator):
     configure(settings, "SETTLEMENT", not_found_margin=timedelta(0), not_found_times=1, max_attempts=1000)
     configure(settings, "RISK", max_orders=10**6, max_cancels=10**6, max_value=Decimal(10**9))
     configure(settings, "LOSSES", per_day=None, per_day_and_coin=None)
-    configure(settings, "PRICES", valid_for=timedelta(hours=1))  # a busy machine takes longer than a price is valid
+    configure(settings, "PRICES", max_age=timedelta(hours=1))  # a busy machine takes longer than a price is valid
 
 
 class LossyVenue:
