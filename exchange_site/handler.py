@@ -61,6 +61,13 @@ class Request(WSGIRequest):
     def headers(self) -> RequestHeaders:  # type: ignore[override]  # Django declares its own mapping, with the same methods
         return RequestHeaders(self.META)
 
+    def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
+        """Read the type of the body. Django raises ValueError or TypeError for one that it cannot decode."""
+        try:
+            super()._set_content_type_params(meta)  # type: ignore[misc]  # the stubs leave it out
+        except (ValueError, TypeError):
+            self.content_type, self.content_params = "", {}
+
 
 class Handler(WSGIHandler):
     """Django's handler, with Request. Set Django up before."""

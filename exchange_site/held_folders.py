@@ -46,6 +46,8 @@ def _delete(folder: Path) -> None:
     """Delete a folder, and its lock last: if this is cut off, the next process still finds what is left."""
     with suppress(OSError):
         for each in folder.iterdir():
-            if each.name != _LOCK:
+            if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each, ignore_errors=True)
+            elif each.name != _LOCK:
+                each.unlink()
     shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from exchange_site.pages import show_page
 from exchange_site.problems.operations import Operation, operations_by_code
 from exchange_site.problems.words import WORDS
 from exchange_site.problems.words.form import Words
-from wallets.web.media_types import vary_by_type
+from wallets.web.media_types import preferred_or_none, vary_by_type
 from wallets.web.problems import NOT_FOUND, PROBLEM_JSON, ProblemKind, answer_problem, example_problem
 
 _HOUR: Final = 3600
@@ -77,7 +77,7 @@ def _page(request: HttpRequest, entry: Entry) -> HttpResponse:
 
 def _no_page(request: HttpRequest) -> HttpResponse:
     """Answer an unknown code: with a page to whoever prefers pages, and else with a problem."""
-    if request.get_preferred_type([PROBLEM_JSON, _HTML]) == _HTML:
+    if preferred_or_none(request, offered=[PROBLEM_JSON, _HTML]) == _HTML:
         answer: HttpResponse = PageOfNothing(show_page(request, "no_problem").content)
     else:
         answer = answer_problem(NOT_FOUND)

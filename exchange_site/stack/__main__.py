@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from exchange_site.stack.binaries import NoServers, server_user
-from exchange_site.stack.environment import data_dir, leave_out_foreign_variables, prepare_environment
+from exchange_site.stack.environment import (
+    data_dir,
+    leave_out_foreign_variables,
+    prepare_environment,
+    refuse_wrong_values,
+)
 from exchange_site.stack.processes import PROJECT, end_with, manage
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.running import WITH_PARENT, claim, find_running_stack
@@ -98,6 +103,7 @@ def _manage(arguments: list[str]) -> int:
 
 
 def _run_with_own_servers(arguments: list[str], *, umask: int) -> int:
+    refuse_wrong_values()
     servers, environment = prepare_environment(data_dir())
     with ExitStack() as running:
         for server in servers:

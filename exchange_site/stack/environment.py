@@ -29,7 +29,8 @@ def leave_out_foreign_variables() -> None:
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
     os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
-    direct = ",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    direct = "*" if given == "*" else ",".join(filter(None, (given, "127.0.0.1,localhost")))
     os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
 
 

@@ -19,6 +19,7 @@ from django.db import Error
 from rich.console import Console
 from supervisor.xmlrpc import SupervisorTransport
 
+from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import reachable_home
 from exchange_site.stack.ports import ensure_listens
 from exchange_site.stack.processes import NotInTime, local_url, wait_for_answer, wait_until
@@ -88,7 +89,7 @@ def _bring_up(calls: Any, start: _Telling) -> None:
         start.tell("PostgreSQL and Redis")
         _wait_for_postgres(start.folder)
     else:
-        start.tell(f"PostgreSQL on {os.environ['POSTGRES_HOST']}")
+        start.tell(f"PostgreSQL on {_other_host()}")
         wait_for_other_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("API and exchange simulator")
@@ -113,11 +114,15 @@ def _wait_for_postgres(folder: Path) -> None:
 
 def wait_for_other_postgres(folder: Path, *, seconds: float = _OTHER_SECONDS) -> None:
     """Wait for a Postgres that is not the stack's own. Raises NotInTime with the reason why it cannot be used."""
-    what = f"PostgreSQL on {os.environ['POSTGRES_HOST']}, which POSTGRES_HOST names, cannot be used"
+    what = f"PostgreSQL on {_other_host()}, which POSTGRES_HOST or DATABASE_URL names, cannot be used"
     try:
         wait_until(partial(_has_database, folder), seconds=seconds, ignoring=(psycopg.OperationalError,), what=what)
     except NotInTime as error:
         raise NotInTime(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+
+
+def _other_host() -> str:
+    return resolve_environment(os.environ)["POSTGRES_HOST"]
 
 
 def _has_database(folder: Path) -> bool:

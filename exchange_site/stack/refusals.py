@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import shutil
 import tempfile
@@ -51,6 +52,8 @@ def open_folder(folder: Path) -> Path:
     """Make DATA_DIR, if it is missing, and return it. Raises StackRefused if it cannot hold a stack's data."""
     if not str(folder).isprintable():
         raise StackRefused(_say_impossible(repr(str(folder)), "a character of its name cannot be printed"))
+    if re.search(r"\s[#;]", str(folder)):
+        raise StackRefused(_say_impossible(str(folder), "supervisord would read a part of its name as a comment"))
     try:
         is_new = not (folder / "stack.env").exists()
         folder.mkdir(parents=True, exist_ok=True)

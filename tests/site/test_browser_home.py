@@ -188,7 +188,7 @@ class TestTheFirstOrder:
             page.get_by_label("For US dollars").fill("4.00")
             page.get_by_role("button", name="Place the order").click()
             expect_outcome(page, "does not answer")
-            page.get_by_role("button", name="Place another order").click()
+            page.get_by_role("button", name="Place the order").click()
             expect_outcome(page, "It waits in its pool")
         assert Wallet.objects.get(owner__orders__charge=4, asset="USD").balance == 96
 

@@ -100,7 +100,7 @@ class TestPages:
         assert "There is no such code" in text_of(answer)
         assert "no_such_code" not in text_of(answer)
 
-    @pytest.mark.parametrize("accept", ["", "*/*", "application/json"])
+    @pytest.mark.parametrize("accept", ["", "*/*", "application/json", "text/html;a*=x'y'z"])
     def test_about_an_unknown_code_are_a_problem_for_programs(self, client, accept):
         answer = client.get("/problems/no_such_code/", headers={"Accept": accept} if accept else {})
         assert answer.status_code == 404

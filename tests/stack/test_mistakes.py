@@ -275,7 +275,9 @@ class TestAnotherPostgres:
         (tmp_path / OWNER_FILE).touch()
         for name, value in {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(free_port())}.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(NotInTime, match=r"on 127.0.0.1, which POSTGRES_HOST names, cannot be used: .*refused"):
+        with pytest.raises(
+            NotInTime, match=r"on 127.0.0.1, which POSTGRES_HOST or DATABASE_URL names, cannot be used: .*refused"
+        ):
             wait_for_other_postgres(tmp_path, seconds=0)
 
 
@@ -294,6 +296,11 @@ class TestAFolderThatCannotBeMade:
 
     def test_with_a_name_that_cannot_be_printed(self, tmp_path):
         assert_refused(dev(tmp_path / "two\nlines"), "DATA_DIR cannot be", "cannot be printed", r"two\nlines")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("name", ["a #1", "a ;1"])
+    def test_with_a_name_that_supervisord_reads_as_a_comment(self, tmp_path, name):
+        assert_refused(dev(tmp_path / name), "DATA_DIR cannot be", name, "as a comment")
         assert not list(tmp_path.iterdir())
 
     def test_behind_a_link_that_leads_back_to_itself(self, tmp_path):

@@ -357,6 +357,19 @@ class TestTheCounter:
         assert left() == 90
         assert Order.objects.count() == 1
 
+    def test_gets_nothing_back_from_an_order_that_is_found_by_its_key_then(self, shopper, coin, monkeypatch):
+        def lose(**given):
+            really(**given)
+            raise CommitUnknown("lost") from psycopg.OperationalError("the connection is closed")
+
+        really = placing.place_group
+        monkeypatch.setattr(placing, "place_group", lose)
+        set_limit(100)
+        count()
+        assert buy(shopper, key=idempotency_key(key="one", request={})).replayed
+        assert left() == 90
+        assert Order.objects.count() == 1
+
     def test_is_not_touched_without_a_token(self, api, shopper, coin):
         set_limit(200)
         count()

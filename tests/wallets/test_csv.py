@@ -111,7 +111,11 @@ class TestTheFormOfTheAnswer:
         assert read(in_csv(api, shopper, accept=accept))
 
     @pytest.mark.parametrize(
-        "accept", ["text/html", "application/pdf, image/png", "nonsense", "text/csv;q=0", "text/csv;charset=latin-1"]
+        "accept",
+        [
+            *("text/html", "application/pdf, image/png", "nonsense", "text/csv;q=0", "text/csv;charset=latin-1"),
+            *("text/csv;a*=x'y'z", "text/csv;a*=x;a*0=y"),
+        ],
     )
     def test_is_none_where_nothing_that_is_offered_is_accepted(self, api, shopper, accept):
         answer = in_csv(api, shopper, accept=accept)

@@ -36,7 +36,7 @@ from wallets.runtime.allowances import Wanted
 from wallets.runtime.conflicts import is_conflict, may_run_again, retried_on_conflict
 from wallets.runtime.group_commit import GroupCommit, GroupCommitByKey, GroupFailed, TurnTooLate
 from wallets.runtime.log_context import add_to_log_context
-from wallets.runtime.lost_connections import CommitUnknown, is_lost
+from wallets.runtime.lost_connections import CommitUnknown, is_lost, may_be_committed
 from wallets.runtime.redis_round import RedisRound
 from wallets.runtime.tracing import mark_job
 from wallets.selectors.accounts import Principal
@@ -113,11 +113,12 @@ def _mark_claim() -> str | None:
 
 def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | None) -> PlacedOrder:
     """Place an order; if its dollars are to be taken once its funds are proven, take them then, and try again."""
-    judgement = _judge(asked, now=now)
+    judgement = _judge(asked, now=now, redis_round=redis_round)
     if judgement.has_funds:
         assert asked.counters.wanted is not None, "it is to be taken later"
         taking = redis_round.take_proven(asked.counters.wanted)
-        judgement = _judge(replace(asked, counters=replace(asked.counters, taking=taking)), now=now)
+        taken = replace(asked, counters=replace(asked.counters, taking=taking))
+        judgement = _judge(taken, now=now, redis_round=redis_round)
     if judgement.refusal:
         try:
             raise judgement.refusal.with_traceback(None)
@@ -127,9 +128,9 @@ def _take_later(asked: AskedOrder, *, redis_round: RedisRound, now: datetime | N
     return judgement.placed
 
 
-def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
+def _judge(asked: AskedOrder, *, now: datetime | None, redis_round: RedisRound) -> Judgement:
     """Place or refuse an order together with others that wait; alone, if that cannot be done or if it has a moment."""
-    judgement = _judge_together(asked) if now is None else ALONE
+    judgement = _judge_together(asked, redis_round=redis_round) if now is None else ALONE
     if judgement.alone:
         judgement = _judge_alone(asked=asked, now=now)
     if judgement.customer_id is not None:
@@ -137,7 +138,7 @@ def _judge(asked: AskedOrder, *, now: datetime | None) -> Judgement:
     return judgement
 
 
-def _judge_together(asked: AskedOrder) -> Judgement:
+def _judge_together(asked: AskedOrder, *, redis_round: RedisRound) -> Judgement:
     """Place an order with others that wait; with those of its customer only, while somebody else holds their wallet."""
     begun_at = monotonic()
     try:
@@ -149,6 +150,8 @@ def _judge_together(asked: AskedOrder) -> Judgement:
         error = failed.__cause__
         has_time = monotonic() - begun_at < _LONG_WAIT.total_seconds() or not is_lost(error)
         if has_time and may_run_again(error, has_key=asked.key is not None):
+            if may_be_committed(error):
+                redis_round.keep()  # the order may stand, and be found by its key; the next count knows
             return ALONE
         assert isinstance(error, DatabaseError), "only a lost connection is not tried again"
         # A copy: to raise the error that all requests of the group have would change it.

@@ -93,11 +93,11 @@ class AccessToken(HttpBearer):
         principal = read_access_token(token)
         call, subject = TokenCall(principal=principal), str(principal.subject)
         request.token_call = call  # type: ignore[attr-defined]  # our own attribute
-        if principal in _refused_here:
+        if waited := waited_before(request):  # the call was counted before it waited
+            call.usages = waited.usages
+            note_usages(request, read_again(waited.usages, caller=subject))
+        elif principal in _refused_here:
             limit_address(request, ANONYMOUS)
-        elif waited := waited_before(request):  # the call was counted before it waited
-            call.usages = read_again(waited.usages, caller=subject)
-            note_usages(request, call.usages)
         else:
             if self._want and (wanted := self._want(request, subject)):
                 redis_round_of(request).want(wanted)

@@ -12,7 +12,7 @@ from wallets.exceptions import NotAcceptable
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
 CSV_UTF8: Final = "text/csv; charset=utf-8; header=present"
-_OURS: Final = re.compile(r"""\s*;\s*(charset\s*=\s*"?utf-?8"?|header\s*=\s*"?present"?)\s*(?=[;,]|$)""", re.IGNORECASE)
+_OURS: Final = re.compile(r""";\s*(charset\s*=\s*"?utf-?8"?|header\s*=\s*"?present"?)\s*(?=[;,]|$)""", re.IGNORECASE)
 """Parameters that the answers have anyway. Many clients send the charset, and Django would not find the type."""
 
 
@@ -26,9 +26,21 @@ def preferred_type(request: HttpRequest, *, offered: Sequence[str]) -> str:
         return offered[0]
     asking = HttpRequest()
     asking.META["HTTP_ACCEPT"] = accepted
-    found: str | None = asking.get_preferred_type(list(offered))
+    found = preferred_or_none(asking, offered=offered)
     if found is None:
         raise NotAcceptable(offered=offered)
+    return found
+
+
+def preferred_or_none(request: HttpRequest, *, offered: Sequence[str]) -> str | None:
+    """Return the offered media type that the header Accept prefers; None if there is none, or nobody can read it.
+
+    Django raises ValueError or TypeError for a parameter that it cannot decode (RFC 2231).
+    """
+    try:
+        found: str | None = request.get_preferred_type(list(offered))
+    except (ValueError, TypeError):
+        return None
     return found
 
 

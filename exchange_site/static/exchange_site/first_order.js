@@ -52,7 +52,7 @@ export class FirstOrder {
     try {
       await this.play();
     } catch (error) {
-      if (error.status < 500) this.unanswered = null; // a refusal is an answer
+      if (error.status < 500 && !error.retryAfter) this.unanswered = null; // "try later" tells nothing of an earlier try
       this.say(error instanceof Refused ? waiting(error) : this.silence(), "refunded");
       if (USED_UP.includes(error.code)) this.customer = null; // the next order is another customer's
     } finally {
@@ -63,7 +63,7 @@ export class FirstOrder {
   /** Mark the button, and leave it the focus, which a disabled one would lose. */
   setBusy(isBusy) {
     const button = this.form.querySelector("button");
-    const next = this.customer ? "Place another order" : "Place the order";
+    const next = this.customer?.hasOrdered ? "Place another order" : "Place the order";
     this.isBusy = isBusy;
     button.setAttribute("aria-disabled", isBusy);
     if (!isBusy) button.textContent = this.unanswered ? "Try again" : next;
@@ -104,6 +104,7 @@ export class FirstOrder {
     if (this.unanswered?.text !== text) this.unanswered = { text, key: newKey() };
     const order = await this.step("Buy", "POST", "orders/", { body, key: this.unanswered.key });
     this.unanswered = null;
+    this.customer.hasOrdered = true;
     return order;
   }
 
