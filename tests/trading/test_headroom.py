@@ -339,8 +339,9 @@ class TestTheCounter:
         assert api("POST", "orders/", body, by=shopper).json()["code"] == code
         assert left() == 200
 
-    def test_gets_nothing_back_from_an_order_that_may_have_been_placed(self, shopper, coin, monkeypatch):
-        """The connection is lost during COMMIT: the next count knows what became of the order."""
+    @pytest.fixture
+    def lost_commits(self, monkeypatch):
+        """Place the orders of a group, and lose the connection during COMMIT."""
 
         def lose(**given):
             really(**given)
@@ -348,6 +349,10 @@ class TestTheCounter:
 
         really = placing.place_group
         monkeypatch.setattr(placing, "place_group", lose)
+
+    @pytest.mark.usefixtures("coin", "lost_commits")
+    def test_gets_nothing_back_from_an_order_that_may_have_been_placed(self, shopper):
+        """The next count knows what became of the order."""
         set_limit(100)
         count()
         with pytest.raises(CommitUnknown):
@@ -357,13 +362,8 @@ class TestTheCounter:
         assert left() == 90
         assert Order.objects.count() == 1
 
-    def test_gets_nothing_back_from_an_order_that_is_found_by_its_key_then(self, shopper, coin, monkeypatch):
-        def lose(**given):
-            really(**given)
-            raise CommitUnknown("lost") from psycopg.OperationalError("the connection is closed")
-
-        really = placing.place_group
-        monkeypatch.setattr(placing, "place_group", lose)
+    @pytest.mark.usefixtures("coin", "lost_commits")
+    def test_gets_nothing_back_from_an_order_that_is_found_by_its_key_then(self, shopper):
         set_limit(100)
         count()
         assert buy(shopper, key=idempotency_key(key="one", request={})).replayed
