@@ -94,6 +94,36 @@ def test_pages_take_the_parameter_beside_the_others(api, shopper, name):
     )
 
 
+@pytest.mark.parametrize("query", ["", "&created_after=2026-01-01T00:00:00Z", "&created_before=2100-01-01T00:00:00Z"])
+def test_a_cursor_is_refused_by_every_other_list(api, shopper, orders, query):
+    for _ in range(2):
+        assert api("PATCH", "accounts/wallet/deposit/", {"amount": "1"}, by=shopper).status_code == 200
+    lists = {name: LISTS[name] for name in PAGED}
+    cursors = {name: cursor_of(api("GET", f"{path}?limit=1{query}", by=shopper)) for name, path in lists.items()}
+    assert [name for name, cursor in cursors.items() if cursor is None] == ["listPayouts"]
+    for made_by, cursor in cursors.items():
+        for name, path in lists.items():
+            answer = api("GET", f"{path}?cursor={cursor or 'none'}{query}", by=shopper)
+            if made_by == name and cursor:
+                assert answer.status_code == 200
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+def cursor_of(page):
+    """Return the cursor of the page that follows; None on the last one."""
+    found = re.search("cursor=([^&>]+)", page.get("Link", ""))
+    return found and found[1]
+
+
+@pytest.mark.parametrize("digest", [[], {}, None, 1, True])
+def test_a_cursor_whose_digest_is_no_text_is_refused(api, shopper, digest):
+    place = json.dumps(["2026-01-31T12:00:00+00:00", 7, digest])
+    cursor = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    for name in PAGED:
+        assert api("GET", f"{LISTS[name]}?cursor={cursor}", by=shopper).json()["code"] == "invalid_cursor"
+
+
 # The digests of the customer 4711 and these filters, as clients have them in cursors.
 @pytest.mark.parametrize(
     ("read", "filters", "digest"),

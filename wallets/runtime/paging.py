@@ -7,7 +7,7 @@ read and write fifty orders.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -53,7 +53,7 @@ def read_page(
     """
     fingerprint = _fingerprint(filters)
     if cursor is not None:
-        created_at, row_id = _decode(cursor, fingerprint=fingerprint)
+        created_at, row_id = _decode(cursor, fingerprints=(fingerprint,))
         queryset = queryset.filter(Q(created_at__lt=created_at) | Q(id__lt=row_id), created_at__lte=created_at)
     rows = list(queryset.order_by("-created_at", "-id")[: limit + 1])
     return _cut(rows, limit=limit, place_of=attrgetter("created_at", "pk"), fingerprint=fingerprint)
@@ -72,13 +72,16 @@ def read_records(
     """Read a page of a customer's records as `read_page` does, with the statement `name`.
 
     Its `{part}` follows a WHERE that finds the customer's rows as `record`. A filter that is not None narrows them by
-    its condition: one of `conditions`, or one of those that every list has. Times are texts in the rows.
+    its condition: one of `conditions`, or one of those that every list has. Times are texts in the rows. The name is
+    part of the cursors that clients have.
     """
     given = {key: value for key, value in filters.items() if value is not None}
-    fingerprint = _fingerprint({"of": customer_id, **given})
+    fingerprint = _fingerprint({"list": name, "of": customer_id, **given})
     narrowing = [{**_CONDITIONS, **conditions}[key] for key in given]
     if cursor is not None:
-        given["last_at"], given["last_id"] = _decode(cursor, fingerprint=fingerprint)
+        # Cursors that clients have from before name no list; docs/versions.md promises that they stay valid.
+        unnamed = _fingerprint({"of": customer_id, **given})
+        given["last_at"], given["last_id"] = _decode(cursor, fingerprints=(fingerprint, unnamed))
         narrowing.append(_AFTER_CURSOR)
     part = " ".join([*(f"AND {condition}" for condition in narrowing), _NEWEST_FIRST])
     rows = sql.fetch_records(name, part=part, customer=customer_id, most=limit + 1, **given, **values)
@@ -105,7 +108,7 @@ def _encode(created_at: datetime, row_id: int, *, fingerprint: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, *, fingerprint: str) -> tuple[datetime, int]:
+def _decode(cursor: str, *, fingerprints: Sequence[str]) -> tuple[datetime, int]:
     try:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         created_at, row_id, made_for = json.loads(text)
@@ -119,7 +122,7 @@ def _decode(cursor: str, *, fingerprint: str) -> tuple[datetime, int]:
         RecursionError,
     ) as error:  # UnicodeError and binascii.Error are ValueErrors
         raise InvalidCursor from error
-    if made_for != fingerprint or type(row_id) is not int or not 0 < row_id <= LARGEST_ID or moment.tzinfo is None:
+    if made_for not in fingerprints or type(row_id) is not int or not 0 < row_id <= LARGEST_ID or moment.tzinfo is None:
         raise InvalidCursor
     return moment, row_id
 
