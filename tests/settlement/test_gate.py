@@ -15,6 +15,7 @@ from settlement.gate import (
     Figures,
     Request,
     TellsNothing,
+    TooCheap,
     add_trades,
     highest_cost,
     read_order,
@@ -328,6 +329,17 @@ class TestWeighing:
         with pytest.raises(CannotBeTrue, match=words) as caught:
             check(**changes)
         assert caught.type is CannotBeTrue
+
+    def test_believes_a_low_cost_down_to_the_least_price(self):
+        request = replace(REQUEST, least_price=Decimal("3.2"))
+        check(request=request, cost=Decimal(48))
+        with pytest.raises(TooCheap, match="cost 47.99999999 for 15, at least 48"):
+            check(request=request, cost=Decimal("47.99999999"))
+        check(request=request, status="expired", quantity=Decimal(0), cost=Decimal(0), commission=Decimal(0))
+
+    def test_names_more_than_was_asked_for_before_a_low_cost(self):
+        with pytest.raises(BeyondRequest):
+            check(request=replace(REQUEST, least_price=Decimal("3.2")), quantity=Decimal(150), status="expired")
 
     def test_lets_a_commission_pass_that_is_all_there_is(self):
         with pytest.raises(BeyondRequest):
