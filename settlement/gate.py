@@ -161,13 +161,17 @@ def add_trades(*, order: OrderSeen, trades: Iterable[TradeTold], ours: Ours, are
     )
 
 
-def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: str) -> None:
-    """Check figures against the request.
+def weigh(
+    *, figures: Figures, request: Request, status: str, venue_order_id: str, asked: Decimal | None = None
+) -> None:
+    """Check figures against the request. `asked` are the coins that the answer says were asked for, if it does.
 
     Raises BeyondRequest, TooCheap, and CannotBeTrue for anything else that is wrong.
     """
     if request.venue_order_id not in {"", venue_order_id}:
         raise CannotBeTrue(f"order {venue_order_id}, but it was {request.venue_order_id}")
+    if asked is not None and asked != request.quantity:
+        raise CannotBeTrue(f"an order of {digits(asked)}, asked for {digits(request.quantity)}")
     if figures.foreign_commission:
         asset = "no asset" if figures.foreign_commission == NO_ASSET else figures.foreign_commission
         raise CannotBeTrue(f"commission in {asset}")

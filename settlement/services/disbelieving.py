@@ -47,6 +47,7 @@ def weigh_answer(*, attempt: Attempt, execution: Executed, is_stated: bool = Fal
         request=request if is_stated else replace(request, least_price=_least_price(request)),
         status=execution.status,
         venue_order_id=execution.venue_order_id,
+        asked=execution.asked,
     )
 
 

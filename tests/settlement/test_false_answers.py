@@ -64,6 +64,7 @@ FALSE = [
     ({"symbol": "ABNUSDT"}, "the order is one of 'ABNUSDT'"),
     ({"clientOrderId": "ce00000000000000000000000000000000"}, "the answer is about order"),
     ({"side": "SELL"}, "the order is to 'sell'"),
+    ({"origQty": "16"}, "an order of 16, asked for 15.02"),
     ({"status": "WHATEVER"}, "status 'WHATEVER'"),
     ({"status": "\x00"}, "status '\\x00'"),
     ({"executedQty": "0", "cummulativeQuoteQty": "0", "fills": []}, "filled, and nothing executed"),
