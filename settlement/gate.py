@@ -7,6 +7,7 @@ The gate does no I/O and knows no venue. It raises one of
     TellsNothing     the answer does not (yet) say what we have to know: look the order up again
     CannotBeTrue     the answer contradicts itself, or us: staff decide
       BeyondRequest  the answer agrees with itself, but the venue did more than we asked for
+      TooCheap       the answer agrees with itself, but the venue took less than is believed without staff
 
 From here on figures have at most 8 decimal places; `settlement.figures` rounds them, once.
 """
@@ -53,6 +54,10 @@ class BeyondRequest(CannotBeTrue):
     """The figures agree with each other, but the venue did more than we asked for."""
 
 
+class TooCheap(CannotBeTrue):
+    """The figures agree with each other and with our request, but the venue took far less than it asked before."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderSeen:
     """An order that is ours. `executed` (coins) and `cost` (quote asset) are not rounded yet.
@@ -88,10 +93,14 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked for: coins, and the highest price of one. `venue_order_id` is empty while it is not known."""
+    """What was asked for: coins, and the highest price of one. `venue_order_id` is empty while it is not known.
+
+    `least_price` is the lowest price of a coin that is believed without staff.
+    """
 
     quantity: Decimal
     limit_price: Decimal
+    least_price: Decimal = Decimal(0)
     venue_order_id: str = ""
 
 
@@ -152,10 +161,17 @@ def add_trades(*, order: OrderSeen, trades: Iterable[TradeTold], ours: Ours, are
     )
 
 
-def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: str) -> None:
-    """Check figures against the request. Raises BeyondRequest, and CannotBeTrue for anything else that is wrong."""
+def weigh(
+    *, figures: Figures, request: Request, status: str, venue_order_id: str, asked: Decimal | None = None
+) -> None:
+    """Check figures against the request. `asked` are the coins that the answer says were asked for, if it does.
+
+    Raises BeyondRequest, TooCheap, and CannotBeTrue for anything else that is wrong.
+    """
     if request.venue_order_id not in {"", venue_order_id}:
         raise CannotBeTrue(f"order {venue_order_id}, but it was {request.venue_order_id}")
+    if asked is not None and asked != request.quantity:
+        raise CannotBeTrue(f"an order of {digits(asked)}, asked for {digits(request.quantity)}")
     if figures.foreign_commission:
         asset = "no asset" if figures.foreign_commission == NO_ASSET else figures.foreign_commission
         raise CannotBeTrue(f"commission in {asset}")
@@ -172,6 +188,11 @@ def weigh(*, figures: Figures, request: Request, status: str, venue_order_id: st
     if figures.quote_commission > round_cost(multiply(most, MOST_COMMISSION)):
         commission = f"commission of {digits(figures.quote_commission)} in the quote asset"
         raise BeyondRequest(f"{commission} for {digits(figures.cost)}")
+    least = multiply(figures.quantity, request.least_price)
+    if figures.cost < least:
+        raise TooCheap(
+            f"cost {digits(figures.cost)} for {digits(figures.quantity)}, at least {digits(round_cost(least))}"
+        )
 
 
 def weigh_parts(*, figures: Figures) -> None:

@@ -5,9 +5,12 @@ until staff have decided about the attempt, or lift the pause and close the find
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+
+from django.conf import settings
 
 from settlement import gate
 from settlement.metrics import count_pause, count_untrue_answer
@@ -33,14 +36,29 @@ def request_of(attempt: Attempt) -> gate.Request:
     )
 
 
-def weigh_answer(*, attempt: Attempt, execution: Executed) -> None:
-    """Pass an answer about an attempt through the gate. Raises CannotBeTrue, BeyondRequest."""
+def weigh_answer(*, attempt: Attempt, execution: Executed, is_stated: bool = False) -> None:
+    """Pass an answer about an attempt through the gate. Raises CannotBeTrue, BeyondRequest, TooCheap.
+
+    Figures that staff have stated (`is_stated`) may be as low as they like.
+    """
+    request = request_of(attempt)
     gate.weigh(
         figures=execution.figures,
-        request=request_of(attempt),
+        request=request if is_stated else replace(request, least_price=_least_price(request)),
         status=execution.status,
         venue_order_id=execution.venue_order_id,
+        asked=execution.asked,
     )
+
+
+def _least_price(request: gate.Request) -> Decimal:
+    """Return the lowest price of a coin that is believed: PRICE_DEVIATION_LIMIT below the ask before the purchase.
+
+    The limit was at most BUY_SLACK above that ask. What a purchase saved goes back to customers, so a cost that is too
+    low, of a wrong scale for example, would give their coins away.
+    """
+    ask = request.limit_price / (1 + settings.SETTLEMENT.buy_slack)
+    return max(ask * (1 - settings.PRICES.deviation_limit), _NONE)
 
 
 def weigh_adopted(*, execution: Executed) -> None:

@@ -59,14 +59,21 @@ _EMPTY_WAIT_SECONDS: Final = 1
 
 
 @transaction.atomic
-def book_execution(*, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT) -> bool:
+def book_execution(
+    *,
+    attempt: Attempt,
+    execution: Executed,
+    from_state: AttemptState = AttemptState.SENT,
+    is_stated: bool = False,
+) -> bool:
     """Book a final answer: receive the coins, complete whole orders with them, and buy the rest with another attempt.
 
     If the gate does not let the answer pass, park the attempt for staff instead; an attempt that is parked stays so.
+    `is_stated`: its figures are those that staff have stated.
     """
     now = enter(attempt)
     try:
-        weigh_answer(attempt=attempt, execution=execution)
+        weigh_answer(attempt=attempt, execution=execution, is_stated=is_stated)
     except CannotBeTrue as error:
         return park_as_untrue(attempt, from_state, Untrue(reason=str(error), answer=execution.answer), now=now)
     return _book(attempt, execution, from_state, now=now)

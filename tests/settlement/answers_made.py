@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 ORDER_ID, CLIENT_ID, SYMBOL = 4711, "ce0123456789abcdef0123456789abcdef", "ABANUSDT"
-ASKED, LIMIT = Decimal("15.02"), Decimal("4.2")
+ASKED, LIMIT, LEAST = Decimal("15.02"), Decimal("4.2"), Decimal("3.36")
 
 
 @dataclass
@@ -239,9 +239,9 @@ def _times(*factors):
 
 
 def _consistently(case, chance):
-    """Say an order that is consistent in itself, but larger or dearer than the request."""
-    factor = Decimal(chance.choice(["2", "10", "1000", "1e22"]))
+    """Say an order that is consistent in itself, but larger or dearer than the request, or far too cheap."""
     changed = chance.choice(["qty", "price"])
+    factor = Decimal(chance.choice(["2", "10", "1000", "1e22", *(["0.5", "0.01"] if changed == "price" else [])]))
     totals = ["cummulativeQuoteQty"]
     if changed == "qty":
         factor *= ASKED // case.executed  # else it would stay within the request
@@ -338,7 +338,7 @@ def _filled_in_part(case, chance):
 LIES = [
     ("a strange figure", _strange_figure),
     ("another figure", _times("0.1", "0.5", "0.9999", "1.0001", "2", "10", "1000", "1e20")),
-    ("a consistent order that is too large", _consistently),
+    ("a consistent order that is too large or too cheap", _consistently),
     ("a missing trade", _within_by_less),
     ("a strange trade", _strange_fill),
     ("a strange commission", _commission),

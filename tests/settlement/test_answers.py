@@ -16,7 +16,7 @@ from settlement.gate import CannotBeTrue, Request, weigh
 from settlement.told import keep
 from settlement.venues.profiles.words import Market, Reply
 from settlement.venues.protocol import Executed, Unknown, Untrue
-from tests.settlement.answers_made import ASKED, CLIENT_ID, LIMIT, make_case
+from tests.settlement.answers_made import ASKED, CLIENT_ID, LEAST, LIMIT, make_case
 from tests.settlement.conftest import new_venue
 
 CASES = int(os.environ.get("ANSWERS", "10000"))
@@ -60,7 +60,7 @@ def judge(answer):
     try:
         weigh(
             figures=answer.figures,
-            request=Request(quantity=ASKED, limit_price=LIMIT),
+            request=Request(quantity=ASKED, limit_price=LIMIT, least_price=LEAST),
             status=answer.status,
             venue_order_id=answer.venue_order_id,
         )

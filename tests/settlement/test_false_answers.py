@@ -40,6 +40,10 @@ FALSE = [
     ({"cummulativeQuoteQty": "0", "fills.*.price": "0"}, "executed 15.02 for nothing"),
     ({"cummulativeQuoteQty": "24150", "fills": {"deleted": True}}, "cost 24150, but its trades cost 60.08"),
     ({"cummulativeQuoteQty": "24150", "fills.0.price": "1607.85619174"}, "cost 24150"),
+    (
+        {"cummulativeQuoteQty": {"times": "0.01"}, "fills.*.price": {"times": "0.01"}},
+        "cost 0.6008 for 15.02, at least 48.064",
+    ),
     ({"fills.*.commissionAsset": None}, "commission in no asset"),
     ({"fills.*.commissionAsset": "BNB"}, "commission in BNB"),
     ({"fills.*.commission": "-0.01502"}, "commission '-0.01502'"),
@@ -60,6 +64,7 @@ FALSE = [
     ({"symbol": "ABNUSDT"}, "the order is one of 'ABNUSDT'"),
     ({"clientOrderId": "ce00000000000000000000000000000000"}, "the answer is about order"),
     ({"side": "SELL"}, "the order is to 'sell'"),
+    ({"origQty": "16"}, "an order of 16, asked for 15.02"),
     ({"status": "WHATEVER"}, "status 'WHATEVER'"),
     ({"status": "\x00"}, "status '\\x00'"),
     ({"executedQty": "0", "cummulativeQuoteQty": "0", "fills": []}, "filled, and nothing executed"),

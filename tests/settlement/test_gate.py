@@ -15,6 +15,7 @@ from settlement.gate import (
     Figures,
     Request,
     TellsNothing,
+    TooCheap,
     add_trades,
     highest_cost,
     read_order,
@@ -44,8 +45,9 @@ def trades(*told, order=None, complete=True):
     return add_trades(order=order or read(), trades=told or (FIRST, SECOND), ours=OURS, are_complete=complete)
 
 
-def check(status="closed", venue_order_id="7", request=REQUEST, **changes):
-    weigh(figures=replace(FIGURES, **changes), request=request, status=status, venue_order_id=venue_order_id)
+def check(status="closed", venue_order_id="7", request=REQUEST, asked=None, **changes):
+    figures = replace(FIGURES, **changes)
+    weigh(figures=figures, request=request, status=status, venue_order_id=venue_order_id, asked=asked)
 
 
 class TestANumber:
@@ -290,6 +292,7 @@ class TestWeighing:
         check(cost=Decimal(63), commission=Decimal("0.3"), quote_commission=Decimal("1.26"))
         check(status="expired", quantity=Decimal(0), cost=Decimal(0), commission=Decimal(0))
         check(request=replace(REQUEST, venue_order_id="7"))
+        check(asked=Decimal("15.000"))
 
     @pytest.mark.parametrize(
         ("changes", "words"),
@@ -309,6 +312,8 @@ class TestWeighing:
         ("changes", "words"),
         [
             ({"request": replace(REQUEST, venue_order_id="8")}, "order 7, but it was 8"),
+            ({"asked": Decimal("15.01")}, r"an order of 15\.01, asked for 15"),
+            ({"asked": Decimal(14)}, "an order of 14, asked for 15"),
             ({"foreign_commission": "BNB"}, "commission in BNB"),
             ({"foreign_commission": "?"}, "commission in no asset"),
             ({"quantity": Decimal("14.99")}, "filled, but executed 14.99 of 15"),
@@ -328,6 +333,17 @@ class TestWeighing:
         with pytest.raises(CannotBeTrue, match=words) as caught:
             check(**changes)
         assert caught.type is CannotBeTrue
+
+    def test_believes_a_low_cost_down_to_the_least_price(self):
+        request = replace(REQUEST, least_price=Decimal("3.2"))
+        check(request=request, cost=Decimal(48))
+        with pytest.raises(TooCheap, match=r"cost 47\.99999999 for 15, at least 48"):
+            check(request=request, cost=Decimal("47.99999999"))
+        check(request=request, status="expired", quantity=Decimal(0), cost=Decimal(0), commission=Decimal(0))
+
+    def test_names_more_than_was_asked_for_before_a_low_cost(self):
+        with pytest.raises(BeyondRequest):
+            check(request=replace(REQUEST, least_price=Decimal("3.2")), quantity=Decimal(150), status="expired")
 
     def test_lets_a_commission_pass_that_is_all_there_is(self):
         with pytest.raises(BeyondRequest):

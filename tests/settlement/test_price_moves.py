@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from model_bakery import baker
 
-from settlement.models import Attempt, AttemptState, Batch, BatchState, Pause
+from settlement.models import Attempt, AttemptState, Batch, BatchState, InterventionAction, Pause
 from settlement.selectors.batches import sum_purchases
 from settlement.services.asking import is_past_its_window
 from settlement.services.claiming import claim_waiting_orders
 from settlement.services.funding import record_funds
+from settlement.services.intervening.cases import carry_out
+from settlement.services.intervening.requests import Figures, request_intervention
 from settlement.services.outcomes import presume_not_placed
 from settlement.services.stepping import recheck_attempt, take_next_step
 from settlement.services.sweeping import sweep
@@ -607,6 +609,43 @@ class TestAFall:
         assert states() == ["completed", "completed"]
         assert Attempt.objects.filter(state=AttemptState.FILLED).count() == purchases
         assert Order.objects.last().rebate == 0, "the market has not fallen since"
+
+    def test_beyond_what_is_believed_gives_nothing_back_until_two_persons_say_so(
+        self, buy, market, claim, venue, simulator, shopper, admin_user
+    ):
+        """A cost of a wrong scale would give nearly all orders their dollars back, with their coins."""
+        buy("60.00")
+        cheap = {"cummulativeQuoteQty": {"times": "0.5"}, "fills.*.price": {"times": "0.5"}}
+        simulator.fail({"on": "place", "action": "lie", "changes": cheap})
+        batch = claim()
+        step(batch, venue)
+        assert (states(), shopper.wallet.balance) == (["settling"], Decimal("40.00"))
+        assert Attempt.objects.get().reason == "cost 29.86 for 14.93, at least 47.776"
+        said = {"cummulativeQuoteQty": {"times": "0.5"}}
+        simulator.fail(
+            {"on": "query", "action": "lie", "changes": said},
+            {"on": "trades", "action": "lie", "changes": {"*.price": {"times": "0.5"}, "*.quoteQty": {"times": "0.5"}}},
+        )
+
+        def decide(action, figures=None):
+            wanted = request_intervention(
+                batch=batch,
+                action=action,
+                reason="so on the venue's pages",
+                requested_by=admin_user,
+                now=clock.database_now(),
+                figures=figures,
+            )
+            carry_out(intervention_id=wanted.pk, get_venue=lambda _: venue)
+            wanted.refresh_from_db()
+            return wanted.outcome, wanted.detail
+
+        assert "if the venue's own pages say so too, mark it as filled" in decide(InterventionAction.LOOK_UP)[1]
+        assert states() == ["settling"]
+        figures = Figures(quantity=Decimal("14.93"), cost=Decimal("29.86"), commission=Decimal("0.01493"))
+        assert decide(InterventionAction.MARK_FILLED, figures)[0] == "done"
+        assert states() == ["completed"]
+        assert Order.objects.get().rebate == 30
 
     def test_gives_nothing_back_of_a_fixed_price(self, market, claim, venue, coin, buy):
         coin.fixed_price = Decimal("4.00")

@@ -183,9 +183,10 @@ class _Case:
             commission=stated.commission,
             answer=answer.answer if isinstance(answer, Executed) else {},
         )
-        if wrong := why_not(attempt, execution):
+        if wrong := why_not(attempt, execution, is_stated=True):
             raise InterventionRefused(f"These figures cannot be true: {wrong}.")
-        if not book_execution(attempt=attempt, execution=execution, from_state=AttemptState(attempt.state)):
+        state = AttemptState(attempt.state)
+        if not book_execution(attempt=attempt, execution=execution, from_state=state, is_stated=True):
             raise InterventionRefused("The attempt has ended meanwhile.")
         return f"{attempt} is booked as filled ({in_words(answer)})"
 

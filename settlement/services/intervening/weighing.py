@@ -6,7 +6,7 @@ from django.db.models import Sum
 
 from settlement.exceptions import InterventionRefused
 from settlement.figures import add, subtract
-from settlement.gate import BeyondRequest, CannotBeTrue, highest_cost
+from settlement.gate import BeyondRequest, CannotBeTrue, TooCheap, highest_cost
 from settlement.models import Attempt
 from settlement.selectors.balances import AssetBook, difference_of, read_asset_books
 from settlement.services.disbelieving import request_of, weigh_answer
@@ -18,10 +18,12 @@ from settlement.venues.protocol import Executed
 from wallets.models import Transaction, TransactionKind
 
 
-def why_not(attempt: Attempt, execution: Executed) -> str:
-    """Say why the gate does not let figures pass, or nothing if it does."""
+def why_not(attempt: Attempt, execution: Executed, *, is_stated: bool = False) -> str:
+    """Say why the gate does not let figures pass, or nothing if it does. `is_stated`: staff have stated them."""
     try:
-        weigh_answer(attempt=attempt, execution=execution)
+        weigh_answer(attempt=attempt, execution=execution, is_stated=is_stated)
+    except TooCheap as error:
+        return f"{error}; if the venue's own pages say so too, mark it as filled"
     except CannotBeTrue as error:
         return str(error)
     return ""
