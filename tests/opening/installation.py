@@ -2,21 +2,20 @@
 
 import os
 import secrets
-import shutil
 import subprocess
 from contextlib import contextmanager
 
 from django.conf import settings
 
 from exchange_site.configuration import VARIABLES
-from exchange_site.stack.processes import API, PROJECT, WORKER, free_port, local_url, manage, start, wait_for_answer
+from exchange_site.stack.processes import API, WORKER, free_port, local_url, manage, start, wait_for_answer
 from tests.conftest import process_environment
+from tests.image import install_image
 from tests.patience import stretched
 from tests.processes import stopped
 
 OUR_ACCOUNT = "DE89370400440532013000"
 _SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")
-_ROOMS = ("manage.py", "pyproject.toml", "wallets", "trading", "settlement", "exchange_site")
 _IN_PRODUCTION = {
     each.name: each.words["in_production"] for each in VARIABLES.values() if "in_production" in each.words
 }
@@ -67,14 +66,8 @@ class Installation:
         assert done.returncode == -9, done.stdout + done.stderr
 
     def _install(self):
-        """Copy what the image holds, and collect the static files of the admin, without which no page opens."""
-        for name in _ROOMS:
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(source, self.project / name, ignore=shutil.ignore_patterns("stack", "__pycache__"))
-            else:
-                self.project.mkdir(exist_ok=True)
-                shutil.copy(source, self.project)
+        """Copy what the image of production holds, and collect the static files of the admin, without which no page opens."""
+        install_image(self.project)
         self.command("collectstatic", "--noinput", "--verbosity", "0")
 
     def _encrypt_by_own_key(self):

@@ -29,6 +29,7 @@ from exchange_site.api.problems import KINDS
 from exchange_site.configuration import VARIABLES, Configuration
 from exchange_site.documents import PAGES
 from exchange_site.stack.processes import PROJECT, free_port, start
+from tests.image import ROOMS, files_in_image, install_image, project_files
 from tests.processes import stopped, wait_for
 from wallets.web.problems import PROBLEM_JSON, problem_body
 
@@ -240,42 +241,6 @@ class TestPrepareCompose:
         assert (values["EXCHANGE_API_KEY"], values["EXCHANGE_API_SECRET"]) == (DEFAULT_API_KEY, DEFAULT_API_SECRET)
 
 
-ROOMS = ("wallets", "trading", "settlement", "exchange_site")
-
-
-def project_files():
-    folders = [PROJECT / name for name in (*ROOMS, "tests", "docs", "deploy")]
-    found = [*PROJECT.glob("*"), *(file for folder in folders for file in folder.rglob("*"))]
-    return {str(file.relative_to(PROJECT)) for file in found if file.is_file() and file.suffix != ".pyc"}
-
-
-def files_in_image(*, contents="production"):
-    """Return the project's files in an image: those that are copied and admitted, and for production not removed.
-
-    Of the rules of .dockerignore the last one that matches a file decides.
-    """
-    rules = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    admitted = {file for file in project_files() if [rule for rule in rules if fits(rule, file)][-1].startswith("!")}
-    stages = re.split(r"^FROM (?=.* AS )", (PROJECT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    code, production = (
-        [stage for stage in stages if f" AS {name}-code\n" in stage] for name in ("sandbox", "production")
-    )
-    copied = [name for line in re.findall("^COPY (.*) ", code[0], re.MULTILINE) for name in line.split()]
-    removed = re.search(r"^RUN rm -r ((?:.*\\\n)*.*)$", production[0], re.MULTILINE)[1].replace("\\\n", " ").split()
-    gone = removed if contents == "production" else []
-    return {
-        file
-        for file in admitted
-        if any(fits(name, file) for name in copied) and not any(fits(name, file) for name in gone)
-    }
-
-
-def fits(rule, file):
-    """Say whether a rule names the file or one of its parent folders."""
-    pattern = re.escape(rule.removeprefix("!")).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
-    return re.fullmatch(f"{pattern}(/.*)?", file) is not None
-
-
 def python_packages(files, room):
     """Return the packages and modules directly below an app's folder."""
     return {"/".join(file.split("/")[:2]) for file in files if file.startswith(f"{room}/") and file.endswith(".py")}
@@ -305,8 +270,8 @@ class TestImage:
         assert {file for file in held if file.startswith("docs/")} == {f"docs/{name}.md" for name in PAGES}
         workshop = r"(^|/)(stack|demo|tests|benchmark|deploy|simulator)(/|$)|/(test_|conftest|seeder)"
         assert not [file for file in held if re.search(workshop, file)]
-        assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers", "sign_in"))
-        assert "exchange_site/seeding/published.py" in held  # the check that its password opens nothing
+        assert held.isdisjoint(f"exchange_site/seeding/{name}.py" for name in ("coins", "customers"))
+        assert {f"exchange_site/seeding/{name}.py" for name in ("published", "sign_in")} <= held
 
     def test_contains_the_simulator_and_the_seeder_for_a_sandbox(self):
         more = files_in_image(contents="sandbox") - files_in_image()
@@ -330,29 +295,63 @@ class TestImage:
 
     def test_works_without_the_modules_that_it_leaves_out(self, tmp_path):
         """Management commands run in a folder that holds the image's files alone."""
-        for file in files_in_image():
-            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / file, tmp_path / file)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
-        environment |= {"DEBUG": "False", "SECRET_KEY": token_urlsafe(50), "JWT_SECRET_KEY": token_urlsafe(50)}
-        environment["ENCRYPTION_KEYS"] = token_urlsafe(50)
-        environment["HOUSE_LOSS_PER_DAY"] = "1000.00"
+        install_image(tmp_path)
         for command in (
             ["collectstatic", "--noinput"],
             ["procrastinate", "worker", "--help"],
             ["show_urls"],
             ["check"],
         ):
-            done = subprocess.run(
-                [sys.executable, "manage.py", *command],
-                cwd=tmp_path,
-                env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
+            run_in_image(tmp_path, "manage.py", *command)
         assert (tmp_path / "staticfiles/staticfiles.json").exists()
+
+    @pytest.mark.parametrize("contents", ["production", "sandbox"])
+    def test_holds_what_its_modules_and_its_settings_name(self, tmp_path, contents):
+        """Django imports some names only when somebody signs in, and others at the first request."""
+        install_image(tmp_path, contents=contents)
+        lines = run_in_image(tmp_path, "-c", IMPORT_EVERYTHING).splitlines()
+        modules, named = (set(line.split()) for line in lines[-2:])
+        assert {"exchange_site.wsgi", "wallets.models", "settlement.venues.registry"} <= modules
+        assert "exchange_site.seeding.sign_in.RefusePublishedPassword" in named
+
+
+IMPORT_EVERYTHING = f"""
+import django, importlib, pkgutil, re
+django.setup()
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+def strings(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from strings(list(value.values()))
+    elif isinstance(value, list | tuple | set):
+        for each in value:
+            yield from strings(each)
+
+modules = [each.name for each in pkgutil.walk_packages(["."]) if each.name.partition(".")[0] in {ROOMS!r}]
+for name in modules:
+    importlib.import_module(name)
+named = [each for name in dir(settings) if name.isupper() for each in strings(getattr(settings, name))]
+named = [each for each in named if re.fullmatch(r"({"|".join(ROOMS)})([.]\\w+){{2,}}", each) and each not in modules]
+for name in named:
+    import_string(name)
+print(*modules)
+print(*named)
+"""
+
+
+def run_in_image(folder, *arguments):
+    """Run Python in the folder of an image's files, with settings of production, and return what it prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
+    secrets = {name: token_urlsafe(50) for name in ("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEYS")}
+    environment |= {"DEBUG": "False", "HOUSE_LOSS_PER_DAY": "1000.00", "PYTHONDONTWRITEBYTECODE": "1", **secrets}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Upstream(ThreadingHTTPServer):
