@@ -4,10 +4,12 @@ Granian kills a worker that has not ended ten seconds after it was told to, and 
 known by its words, on a machine of any speed.
 """
 
+import re
 import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import psutil
@@ -18,7 +20,7 @@ from exchange_site.stack.processes import API, WORKER, free_port, local_url, sta
 from tests.conftest import process_environment
 from tests.owner import owner_parameters
 from tests.patience import stretched
-from tests.processes import find_lifeline, somebody_waits_for_a_lock, stopped, wait_for
+from tests.processes import somebody_waits_for_a_lock, stopped, wait_for
 
 # A busy machine lets a thread wait between what the system tells it and what it does with that.
 LEARNS_LATE = """
@@ -138,6 +140,29 @@ class TestAnApi:
             begun.wait()
 
 
+def catches(process, number):
+    """Whether a process has a handler for a signal."""
+    found = re.search(r"^SigCgt:\t(\w+)$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+    return int(found[1], 16) >> (number - 1) & 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see handlers")
+class TestAWorkerAtATerminal:
+    @pytest.fixture
+    def worker(self, tmp_path, simulator):
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may have started the tests
+        begun = start(WORKER, environment=process_environment(), output=tmp_path / "output")
+        signal.signal(signal.SIGHUP, before)
+        with stopped(begun):
+            yield begun
+
+    def test_ends_its_jobs_when_that_is_closed(self, worker):
+        wait_for(lambda: catches(worker, signal.SIGTERM), seconds=30)
+        for _ in range(2):  # of the system and of the shell
+            worker.send_signal(signal.SIGHUP)
+        assert worker.wait(stretched(60)) == 0
+
+
 class TestAWorker:
     def test_ends_as_soon_as_it_answers(self, tmp_path, simulator):
         port, output = free_port(), tmp_path / "output"
@@ -146,13 +171,3 @@ class TestAWorker:
             wait_for_answer(f"{local_url(port)}/metrics", seconds=stretched(30), by=worker)
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(stretched(60)) in {0, -signal.SIGTERM}
-
-    def test_ends_when_its_terminal_is_closed(self, tmp_path, simulator):
-        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may have started the tests
-        begun = start(WORKER, environment=process_environment(), output=tmp_path / "output")
-        signal.signal(signal.SIGHUP, before)
-        with stopped(begun) as worker:
-            wait_for(lambda: begun.poll() is not None or find_lifeline(worker.pid), seconds=30)
-            for _ in range(2):  # of the system and of the shell
-                worker.send_signal(signal.SIGHUP)
-            assert worker.wait(stretched(60)) == 0
