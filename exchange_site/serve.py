@@ -4,7 +4,9 @@ Granian runs several worker processes. All write their metrics to files in one f
 for all of them: https://prometheus.github.io/client_python/multiprocess/
 """
 
+import atexit
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -16,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -25,6 +26,7 @@ from exchange_site.configuration import Configuration
 from exchange_site.database.price_check import refuse_unfit_rules
 from exchange_site.database.role_check import refuse_unfit_role
 from exchange_site.front.listening import serve_process
+from exchange_site.front.workers import Server
 from exchange_site.held_folders import held_folder, take_left_folders
 from exchange_site.seeding.published import refuse_published_password
 from wallets.runtime.postgres.connections import KeptConnection
@@ -42,6 +44,7 @@ _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 def main() -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then finish the requests under way."""
+    atexit.register(gc.freeze)  # Python would look through all objects again when it ends, for up to a second
     serving = Configuration.read_or_exit(os.environ).serving
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     refuse_unfit_role()
@@ -49,7 +52,7 @@ def main() -> None:
     refuse_unfit_rules()
     _let_workers_end_while_they_load()
     with _folder_of_metrics():
-        server = Granian(
+        server = Server(
             "exchange_site.serve:load_reception",
             factory=True,
             address=serving.bind_address,
@@ -65,18 +68,7 @@ def main() -> None:
             workers_kill_timeout=_GRACE_SECONDS,
             log_level=LogLevels.warning,
         )
-        _end_with_terminal(server)
         server.serve(spawn_target=serve_process)
-
-
-def _end_with_terminal(server: Any) -> None:
-    """End when the terminal is closed (SIGHUP), as on SIGTERM; go on if nohup has started this.
-
-    Granian would replace its workers, each a few seconds after it has begun the next. That is too early for ours to
-    have loaded, so callers were refused, and SIGTERM had to wait.
-    """
-    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    server.signal_handler_reload = (lambda *_: None) if is_ignored else server.signal_handler_interrupt
 
 
 def _let_workers_end_while_they_load() -> None:

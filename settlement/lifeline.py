@@ -17,7 +17,8 @@ _WAIT_SECONDS = 0.5
 def main() -> None:
     """Wait for the worker's end, or end it after so many seconds of silence."""
     pid, most = int(sys.argv[1]), float(sys.argv[2])
-    for number in (signal.SIGINT, signal.SIGTERM):  # of a terminal or supervisor: the worker decides when it ends
+    # Of a terminal or supervisor: the worker decides when it ends.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     silent = 0.0
     while silent < most:

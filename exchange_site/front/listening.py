@@ -39,7 +39,7 @@ def serve_process(
     given = dict(zip(_OPTIONS, options, strict=True))
     ended, stopping = threading.Event(), WorkerSignal()
     stopping.add_cb(ended.set)
-    _on_signal(reception.hurry, stopping.set)
+    _on_sigterm(reception.hurry, stopping.set)
     of_worker = [value for name, value in given.items() if name not in _NOT_THE_WORKERS]
     worker = _worker(number, sock, ipc, *of_worker, *given["tls"], given["metrics"])
     serve = getattr(worker, WORKERS_METHODS[given["runtime_mode"]][(sock[0] or sock[1]).is_uds()])
@@ -48,13 +48,12 @@ def serve_process(
     reception.stop()
 
 
-def _on_signal(*acts: Callable[[], None]) -> None:
+def _on_sigterm(*acts: Callable[[], None]) -> None:
     def act(*_: Any) -> None:
         for each in acts:
             each()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, act)
+    signal.signal(signal.SIGTERM, act)
 
 
 class _Scheduler(CallbackScheduler):

@@ -1,4 +1,4 @@
-"""Answers that the front gives by itself. They are logged and counted like Django's answers."""
+"""Answers that the front gives by itself. They are logged and counted like Django's answers; so are callers who go."""
 
 import json
 import time
@@ -9,8 +9,9 @@ from exchange_site.front.late import LateAnswers
 from exchange_site.middleware.requests import choose_request_id, record_answer
 from wallets.runtime.log_context import log_context
 from wallets.web.problems import PROBLEM_JSON, ProblemKind, problem_body
+from wallets.web.waiting_answers import UNKNOWN_ROUTE
 
-_ROUTE: Final = "unknown"
+_CLOSED_BY_CALLER: Final = 499
 
 
 def refuse(
@@ -31,9 +32,19 @@ def refuse(
         late.hold(arrival, kind.status, headers, body)
     else:
         arrival.proto.response_bytes(kind.status, headers, body)
+    _record(arrival, status=kind.status, request_id=request_id)
+
+
+def record_gone(arrival: Arrival) -> None:
+    """Log and count a request whose caller went before it was answered, with the status that nginx has for that."""
+    _record(arrival, status=_CLOSED_BY_CALLER, request_id=_request_id_of(arrival))
+
+
+def _record(arrival: Arrival, *, status: int, request_id: str) -> None:
+    route = arrival.waited.route if arrival.waited else UNKNOWN_ROUTE
     with log_context(request_id=request_id):
         seconds = time.monotonic() - arrival.begun
-        record_answer(method=arrival.scope.method, route=_ROUTE, status=kind.status, seconds=seconds)
+        record_answer(method=arrival.scope.method, route=route, status=status, seconds=seconds)
 
 
 def _request_id_of(arrival: Arrival) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from django.db import close_old_connections, connections
 
 from exchange_site.front.arrivals import Arrival
+from exchange_site.front.refusals import record_gone
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE, TOO_MANY_WAIT, ProblemKind
 from wallets.web.waiting_answers import ReadStates, WaitingAnswer, Watched
 
@@ -74,7 +75,7 @@ class Waiting:
         waiter = _Waiter(arrival, answer.watched, until, gone=gone)
         refused, kind = self._add(waiter)
         if refused is not waiter:
-            gone.add_done_callback(lambda _: self._forget(waiter))  # the waiter's own may be None by now
+            gone.add_done_callback(lambda _: self._note_gone(waiter))  # the waiter's own may be None by now
         if refused is None:
             return None
         _cease(refused)
@@ -116,6 +117,10 @@ class Waiting:
         newest = next(each for each in reversed(self._waiters) if each.arrival.address == address)
         self._drop(newest)
         return newest, TOO_MANY_AT_ONCE
+
+    def _note_gone(self, waiter: _Waiter) -> None:
+        if self._forget(waiter):
+            record_gone(waiter.arrival)
 
     def _forget(self, waiter: _Waiter) -> bool:
         """Let go of a request. Say whether it waited still."""

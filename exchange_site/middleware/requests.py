@@ -18,7 +18,7 @@ from exchange_site.metrics.endpoint import REQUEST_SECONDS
 from wallets.runtime.acting import acting
 from wallets.runtime.log_context import log_context
 from wallets.web.callers import count_revoked_token, give_back_unused, limits_counted, origin_of
-from wallets.web.waiting_answers import WaitingAnswer
+from wallets.web.waiting_answers import UNKNOWN_ROUTE, WaitingAnswer
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -47,7 +47,9 @@ class RequestRecord:
         with log_context(request_id=request_id), acting(lambda: origin_of(request)):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
-            if not isinstance(response, WaitingAnswer):  # the request is answered, and recorded, later
+            if isinstance(response, WaitingAnswer):  # the request is answered, and recorded, later
+                response.route = _route_of(request)
+            else:
                 _record(request, response, seconds=time.perf_counter() - begun)
         return response
 
@@ -58,8 +60,11 @@ def choose_request_id(given: str) -> str:
 
 
 def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
-    route = request.resolver_match.route if request.resolver_match else "unknown"
-    record_answer(method=request.method or "", route=route, status=response.status_code, seconds=seconds)
+    record_answer(method=request.method or "", route=_route_of(request), status=response.status_code, seconds=seconds)
+
+
+def _route_of(request: HttpRequest) -> str:
+    return request.resolver_match.route if request.resolver_match else UNKNOWN_ROUTE
 
 
 def record_answer(*, method: str, route: str, status: int, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import atexit
+import gc
 import signal
 import sys
 from decimal import Decimal, getcontext
@@ -66,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def serve(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or Ctrl-C."""
+    atexit.register(gc.freeze)  # Python would look through all objects again when it ends, for up to a second
     asyncio.run(_serve(options))
 
 

@@ -22,6 +22,10 @@ from exchange_site.stack.refusals import StackRefused, explain_os_error, open_fo
 from exchange_site.stack.running import WITH_PARENT, claim, find_running_stack
 from exchange_site.stack.servers import ServerFailed, create_database
 
+_BY_SIGNAL: Final = 128
+_INTERRUPTED: Final = _BY_SIGNAL + signal.SIGINT
+"""Exit codes of a shell's programs that a signal has ended."""
+
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code. Expected errors are printed as a sentence, without a traceback."""
@@ -37,6 +41,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
     except OSError as error:
         sys.stderr.write(f"{explain_os_error(error, data_dir())}\n")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 1
 
 
@@ -58,11 +64,23 @@ def set_umask() -> int:
     return given
 
 
+def _end_cleanly() -> None:
+    """End as on Ctrl-C when told to, or when the terminal is closed: also the programs that prepare the servers."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(_BY_SIGNAL + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
+
+
 # Imports are deferred so that no command loads the modules of the others.
 
 
 def _dev(arguments: list[str]) -> int:
     set_umask()
+    _end_cleanly()
     if arguments[:1] == [WITH_PARENT]:
         end_with(int(arguments[1]), number=signal.SIGTERM)
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds

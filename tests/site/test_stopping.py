@@ -4,9 +4,12 @@ Granian kills a worker that has not ended ten seconds after it was told to, and 
 known by its words, on a machine of any speed.
 """
 
+import re
 import shutil
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import psutil
@@ -18,6 +21,35 @@ from tests.conftest import process_environment
 from tests.owner import owner_parameters
 from tests.patience import stretched
 from tests.processes import somebody_waits_for_a_lock, stopped, wait_for
+
+# A busy machine lets a thread wait between what the system tells it and what it does with that.
+LEARNS_LATE = """
+import os, threading, time
+from exchange_site.serve import main
+
+def wait(*given, ask=os.waitpid):
+    told = ask(*given)
+    if threading.current_thread() is not threading.main_thread():
+        time.sleep(0.3)
+    return told
+
+os.waitpid = wait
+main()
+"""
+
+# Granian reads the clock when a worker has fallen, before it looks for the next event.
+IS_STOPPED_AS_A_WORKER_FALLS = """
+import os, signal, sys, time
+from exchange_site.serve import main
+
+def read(*, clock=time.monotonic):
+    if sys._getframe(1).f_code.co_name in {"_serve_loop", "_falls_again"}:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return clock()
+
+time.monotonic = read
+main()
+"""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,6 +124,43 @@ class TestAnApi:
             assert psutil.wait_procs([psutil.Process(begun.process.pid), *workers], timeout=3)[0] == []
             begun.wait_for_first_answer()
             assert begun.end() == (0, False)
+
+    def test_kills_no_worker_of_whose_end_it_learns_late(self, tmp_path):
+        begun = Begun(tmp_path, program=[sys.executable, "-c", LEARNS_LATE])
+        with stopped(begun.process):
+            begun.wait_for_first_answer()
+            assert begun.end() == (0, False)
+
+    def test_ends_when_a_worker_falls_at_the_same_moment(self, tmp_path):
+        begun = Begun(tmp_path, program=[sys.executable, "-c", IS_STOPPED_AS_A_WORKER_FALLS])
+        with stopped(begun.process):
+            begun.wait_for_first_answer()
+            wait_for(begun.has_workers)
+            psutil.Process(begun.process.pid).children()[0].kill()
+            begun.wait()
+
+
+def catches(process, number):
+    """Whether a process has a handler for a signal."""
+    found = re.search(r"^SigCgt:\t(\w+)$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+    return int(found[1], 16) >> (number - 1) & 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see handlers")
+class TestAWorkerAtATerminal:
+    @pytest.fixture
+    def worker(self, tmp_path, simulator):
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may have started the tests
+        begun = start(WORKER, environment=process_environment(), output=tmp_path / "output")
+        signal.signal(signal.SIGHUP, before)
+        with stopped(begun):
+            yield begun
+
+    def test_ends_its_jobs_when_that_is_closed(self, worker):
+        wait_for(lambda: catches(worker, signal.SIGTERM), seconds=30)
+        for _ in range(2):  # of the system and of the shell
+            worker.send_signal(signal.SIGHUP)
+        assert worker.wait(stretched(60)) == 0
 
 
 class TestAWorker:

@@ -1,6 +1,7 @@
 """`GET orders/{id}/?wait=20` at a real API: it waits without a thread, and is checked again when it ends."""
 
 import json
+import logging
 import select
 import signal
 import time
@@ -152,6 +153,20 @@ class TestWaiting:
         shopper.headers = {"Authorization": f"Bearer {shopper.tokens.access}"}
         assert calls_left(api, shopper) == before - 1
 
+    def test_is_counted_once_also_if_its_caller_leaves(self, make_api_process, ask, shopper, coin):
+        api, order = make_api_process(), place(shopper)
+        page = api.replace("api/v1/", "metrics")
+        counted = 'exchange_http_request_duration_seconds_count{method="GET",operation="/api/v1/orders/<int:order_id>/"'
+
+        def statuses():
+            lines = [line for line in httpx.get(page).text.splitlines() if line.startswith(counted)]
+            return {line.split('status="')[1].replace('"}', "") for line in lines}
+
+        ask(api, shopper, order, seconds=1).answer()
+        wait_for(lambda: statuses() == {"200 1.0"})
+        ask(api, shopper, order).close()
+        wait_for(lambda: statuses() == {"200 1.0", "499 1.0"})
+
     def test_is_for_owners_only(self, make_api_process, ask, shopper, make_shopper, coin):
         api, order = make_api_process(), place(shopper)
         begun = time.monotonic()
@@ -216,10 +231,13 @@ class TestStopping:
 
 def come(waiting, *, read=lambda _: {1: "pending"}, seconds=20, address="127.0.0.1", customer=1):
     """Let a request come that wants to wait. Return it, and who is refused instead of waiting."""
-    scope, proto = SimpleNamespace(method="GET", path="/"), SimpleNamespace(client_disconnect=Future)
+    gone = Future()
+    scope, proto = SimpleNamespace(method="GET", path="/"), SimpleNamespace(client_disconnect=lambda: gone)
     arrival = Arrival(scope, proto, address, is_page=False)
     watched = Watched(read=read, key=1, seen="pending", seconds=seconds, customer_id=customer)
-    return arrival, waiting.keep(arrival, WaitingAnswer(watched, usages=[]))
+    answer = WaitingAnswer(watched, usages=[])
+    answer["X-Request-ID"] = "wait-1"
+    return arrival, waiting.keep(arrival, answer)
 
 
 class TestThePlacesOfThoseWhoWait:
@@ -295,6 +313,15 @@ class TestTheThreadOfThoseWhoWait:
         other = self.keep(waiting, read=lambda _: {1: "settling"})
         wait_for(lambda: resumed == [crashed, other])
         assert "GET / was not answered" in caplog.text
+
+    def test_logs_a_request_whose_caller_leaves(self, waiting, resumed, caplog):
+        caplog.set_level(logging.INFO, logger="exchange_site.access")
+        left = self.keep(waiting, read=lambda _: {1: "pending"})
+        left.proto.client_disconnect().set_result(None)
+        assert [record.getMessage() for record in caplog.records] == ["GET /unknown 499"]
+        other = self.keep(waiting, read=lambda _: {1: "settling"})
+        wait_for(lambda: resumed == [other])
+        assert len(caplog.records) == 1
 
     def test_ends_a_wait_in_time_while_no_record_can_be_read_and_logs_that_once(self, waiting, resumed, caplog):
         def read(_):

@@ -16,6 +16,7 @@ from secrets import token_urlsafe
 
 import httpx
 import pytest
+import yaml
 
 from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port, wait_until
@@ -378,6 +379,33 @@ class TestStopped:
         )
         assert killed.returncode == -signal.SIGKILL
         assert within(15, lambda: not processes(folder)), processes(folder)
+
+    @pytest.mark.skipif(shutil.which("task") is None, reason="go-task is not installed")
+    def test_it_ends_with_task_and_not_with_the_terminal_of_nohup(
+        self, running: StackAddresses, tmp_path: Path
+    ) -> None:
+        folder = data_dir(running)
+        dev = {
+            "cmd": yaml.safe_load((PROJECT / "Taskfile.yml").read_text())["tasks"]["dev"]["cmd"],
+            "interactive": True,
+        }
+        tasks = {"version": "3", "vars": {"PYTHON": sys.executable}, "tasks": {"dev": {**dev, "dir": str(PROJECT)}}}
+        (tmp_path / "Taskfile.yml").write_text(yaml.safe_dump(tasks))
+        task = subprocess.Popen(
+            ["nohup", "task", "dev"],
+            cwd=tmp_path,
+            env={**os.environ, **ENVIRONMENT, "DATA_DIR": str(folder), "PORT": str(free_port())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert within(200, lambda: task.poll() is not None or find_running_stack(folder))
+        os.killpg(task.pid, signal.SIGHUP)
+        assert within(60, lambda: answers(f"{find_running_stack(folder).api}/health/ready/"))
+        task.kill()
+        task.wait()
+        assert within(20, lambda: not processes(folder)), processes(folder)
 
     def test_its_programs_end_when_its_supervisor_is_killed(self, running: StackAddresses) -> None:
         folder, port = data_dir(running), str(free_port())

@@ -16,6 +16,9 @@ from wallets.web.limits import Usage
 WAITED: Final = "front.waited"
 """In the environment of a request that may wait: the WaitingAnswer of its first time; None before that."""
 
+UNKNOWN_ROUTE: Final = "unknown"
+"""Stands for the path of a request that no pattern has been found for."""
+
 ReadStates = Callable[[Collection[int]], Mapping[int, str]]
 """Reads the states of records by their ids, in one statement."""
 
@@ -32,7 +35,12 @@ class Watched:
 
 
 class WaitingAnswer(HttpResponse):
-    """Tells the server to let the request wait. `usages` is what the call was counted against."""
+    """Tells the server to let the request wait. `usages` is what the call was counted against.
+
+    `route` is the pattern of its path, by which requests are logged and counted.
+    """
+
+    route = UNKNOWN_ROUTE
 
     def __init__(self, watched: Watched, *, usages: Sequence[Usage]) -> None:
         super().__init__(status=204)

@@ -1,5 +1,6 @@
 """Procrastinate's own command. Its worker loads the venue's markets first, serves metrics, and has lanes."""
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -37,6 +38,7 @@ class Command(ProcrastinateCommand):
         if options.get("command") != "worker":
             super().handle(*args, **options)
             return
+        _end_with_terminal()
         if faults := find_faults_of_venues():
             raise CommandError("\n".join(faults))
         if fault := find_fault_of_second_source():
@@ -65,6 +67,17 @@ class Command(ProcrastinateCommand):
         telemetry.begin()
         if settings.TELEMETRY.otlp_endpoint:
             app.worker_defaults["task_middleware"] = [trace_job]
+
+
+def _end_with_terminal() -> None:
+    """End when the terminal is closed (SIGHUP), as on SIGTERM; go on if nohup has started this."""
+
+    def end(*_: Any) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a shell repeats it, and a second SIGTERM would kill
+        signal.raise_signal(signal.SIGTERM)
+
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, end)
 
 
 def _is_special(options: dict[str, Any]) -> bool:
