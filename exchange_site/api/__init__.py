@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
@@ -34,7 +35,10 @@ Buy cryptocurrency from a US dollar wallet.
 Register, and send the access token as `Authorization: Bearer <token>`. Amounts are strings in plain decimal
 notation (numbers are accepted too). They are exact in requests and answers: US dollars have 2 decimal places, amounts
 of coins have 8, and prices have 8 or more. Errors are `application/problem+json` with a stable `code`; the page
-`/problems/` says what each means. Every path works with and without its trailing slash.
+`/problems/` says what each means. Every path works with and without its trailing slash, and `HEAD` gets the status and
+headers of `GET`. A body that arrives late (408) or is too large (413) is refused also where none is needed. What is not
+HTTP, such as a header with a control character, or exceeds its limits, such as more than 100 headers, gets an empty
+answer: 400, 414 or 431.
 
 `Idempotency-Key` makes orders, deposits, withdrawals and payouts safe to repeat. Orders below the threshold
 are pooled per coin and bought in bulk. The header `RateLimit` of every answer tells how many calls the caller has left.
@@ -65,6 +69,7 @@ api = ExchangeApi(
     version=VERSION,
     description=_DESCRIPTION.strip(),
     docs_url=None,
+    docs_decorator=require_safe,
     openapi_url="openapi.json/",
     openapi_extra={
         "tags": [

@@ -22,8 +22,16 @@ def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _integer(text: str) -> int | Decimal:
+    """Return an integer; a decimal if Python makes no integer of so many digits, so that a field refuses it by name."""
+    try:
+        return int(text)
+    except ValueError:
+        return Decimal(text)
+
+
 _decoder: Final = json.JSONDecoder(
-    parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object_of_unique_names
+    parse_float=Decimal, parse_int=_integer, parse_constant=_refuse, object_pairs_hook=_object_of_unique_names
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from wallets.web.waiting_answers import WaitingAnswer
 
 _ADMIN: Final = "/admin/"
+_API: Final = "/api/"
 _ORDERS: Final = "/api/v1/orders"
 
 
@@ -31,12 +32,23 @@ class Arrival:
     begun: float = field(default_factory=time.monotonic)
     queued: float = 0.0
 
+    @property
+    def method(self) -> str:
+        """The method as Django reads it, which accepts any case: Fetch sends `patch` as its caller writes it."""
+        method: str = self.scope.method
+        return method.upper()
+
 
 def is_page(path: str) -> bool:
     """Say whether a path belongs to the admin, whose pages are slow."""
     return path.startswith(_ADMIN) or path == _ADMIN[:-1]
 
 
-def is_order(scope: Any) -> bool:
+def is_call(arrival: Arrival) -> bool:
+    """Say whether a request is a call of the API."""
+    return bool(arrival.scope.path.startswith(_API))
+
+
+def is_order(arrival: Arrival) -> bool:
     """Say whether a request is to place an order."""
-    return bool(scope.path.rstrip("/") == _ORDERS and scope.method == "POST")
+    return bool(arrival.scope.path.rstrip("/") == _ORDERS and arrival.method == "POST")

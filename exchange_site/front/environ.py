@@ -27,7 +27,7 @@ def make_environ(arrival: Arrival) -> dict[str, Any]:
     host, port = split_address(scope.server)
     environ = {
         **_FIXED,
-        "REQUEST_METHOD": scope.method,
+        "REQUEST_METHOD": arrival.method,
         "PATH_INFO": _by_bytes(scope.path),
         "QUERY_STRING": _by_bytes(scope.query_string),
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",

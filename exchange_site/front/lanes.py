@@ -47,6 +47,8 @@ class Sender:
             status, headers = int(began[0][:3]), began[1]
             if isinstance(response, WaitingAnswer):
                 self._keep(arrival, response)
+            elif isinstance(response, LongAnswer) and arrival.method == "HEAD":
+                self.late.send(arrival, status, headers, b"")  # nothing would read the pipe of a long answer
             elif isinstance(response, LongAnswer):
                 self._send_long(arrival, status, headers, iter(response))
             else:

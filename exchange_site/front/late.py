@@ -98,7 +98,7 @@ def brings_password(arrival: Arrival) -> bool:
 
 def _is_sign_in(arrival: Arrival) -> bool:
     """Say whether a request brings a password or a refresh token."""
-    return arrival.scope.method == "POST" and arrival.scope.path.rstrip("/") in {*_OF_API, *_OF_ADMIN}
+    return arrival.method == "POST" and arrival.scope.path.rstrip("/") in {*_OF_API, *_OF_ADMIN}
 
 
 def _is_refusal(arrival: Arrival, status: int) -> bool:

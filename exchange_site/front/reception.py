@@ -78,7 +78,7 @@ class Reception:
     def _take(self, arrival: Arrival) -> None:
         if brings_password(arrival) and self._late.has_enough_of(arrival.address):
             refuse(arrival, TOO_MANY_AT_ONCE)
-        elif is_order(arrival.scope):
+        elif is_order(arrival):
             self._orders.take(arrival)
         else:
             self._common.take(arrival)

@@ -4,7 +4,9 @@ import json
 import time
 from typing import Final
 
-from exchange_site.front.arrivals import Arrival
+from django.conf import settings
+
+from exchange_site.front.arrivals import Arrival, is_call
 from exchange_site.front.late import LateAnswers
 from exchange_site.middleware.requests import choose_request_id, record_answer
 from wallets.runtime.log_context import log_context
@@ -22,7 +24,7 @@ def refuse(
     With `late` the answer is held back for a while.
     """
     request_id = _request_id_of(arrival)
-    headers = [("content-type", PROBLEM_JSON), ("x-request-id", request_id)]
+    headers = [("content-type", PROBLEM_JSON), ("x-request-id", request_id), *_for_origin(arrival)]
     if kind.retry_after_seconds is not None:
         headers.append(("retry-after", str(kind.retry_after_seconds)))
     if closes:
@@ -44,7 +46,16 @@ def _record(arrival: Arrival, *, status: int, request_id: str) -> None:
     route = arrival.waited.route if arrival.waited else UNKNOWN_ROUTE
     with log_context(request_id=request_id):
         seconds = time.monotonic() - arrival.begun
-        record_answer(method=arrival.scope.method, route=route, status=status, seconds=seconds)
+        record_answer(method=arrival.method, route=route, status=status, seconds=seconds)
+
+
+def _for_origin(arrival: Arrival) -> list[tuple[str, str]]:
+    """Return the headers without which a browser hides the answer from a page of another origin, if that is allowed."""
+    origin = arrival.scope.headers.get("origin")
+    if origin not in settings.CORS_ALLOWED_ORIGINS or not is_call(arrival):
+        return []
+    exposed = ", ".join(settings.CORS_EXPOSE_HEADERS)
+    return [("access-control-allow-origin", origin), ("access-control-expose-headers", exposed), ("vary", "origin")]
 
 
 def _request_id_of(arrival: Arrival) -> str:

@@ -1,6 +1,6 @@
 """Our own middleware, by module. settings.MIDDLEWARE has the order.
 
-requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders
+requests   RequestRecord, OptionalTrailingSlash, InternalPaths, RateLimitHeaders, HeadLikeGet
 api        PagesBegin, PagesEnd: calls of the API pass other middleware than pages
 problems   ProblemAnswers
 forms      AdminForms

@@ -12,16 +12,16 @@ from wallets.web.problems import (
     BODY_TOO_LARGE,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
-    METHOD_NOT_ALLOWED,
     NOT_FOUND,
     UNAVAILABLE,
     URI_TOO_LONG,
+    answer_not_allowed,
     answer_problem,
 )
 from wallets.web.requests import declared_length
 
 _OTHERS: Final = ("/admin/", settings.STATIC_URL)
-_KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 503: UNAVAILABLE}
+_KINDS: Final = {404: NOT_FOUND, 503: UNAVAILABLE}
 
 
 class ProblemAnswers:
@@ -69,9 +69,9 @@ def refuse_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.path_info.startswith(_OTHERS):
         answer: HttpResponse = csrf.csrf_failure(request, reason=reason)
         return answer
-    answer = answer_problem(METHOD_NOT_ALLOWED)
-    answer["Allow"] = "GET, HEAD"
-    return answer
+    if request.resolver_match and request.resolver_match.url_name == "api-root":  # Ninja's: it has no methods at all
+        return answer_problem(NOT_FOUND)
+    return answer_not_allowed(["GET"])
 
 
 def _is_as_it_should_be(response: HttpResponse) -> bool:
@@ -81,8 +81,7 @@ def _is_as_it_should_be(response: HttpResponse) -> bool:
 
 
 def _as_problem(response: HttpResponse) -> HttpResponse:
-    fallback = INTERNAL_ERROR if response.status_code >= 500 else MALFORMED_REQUEST  # noqa: PLR2004  the first server error
-    answer = answer_problem(_KINDS.get(response.status_code, fallback))
     if "Allow" in response.headers:
-        answer["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
-    return answer
+        return answer_not_allowed(response.headers["Allow"].split(", "))
+    fallback = INTERNAL_ERROR if response.status_code >= 500 else MALFORMED_REQUEST  # noqa: PLR2004  the first server error
+    return answer_problem(_KINDS.get(response.status_code, fallback))

@@ -1,4 +1,4 @@
-"""Middleware for every request: its id and log line, the optional trailing slash, internal paths, limit headers."""
+"""Middleware for every request: its id and log line, its trailing slash, internal paths, limit headers, HEAD."""
 
 import logging
 import os
@@ -18,6 +18,7 @@ from exchange_site.metrics.endpoint import REQUEST_SECONDS
 from wallets.runtime.acting import acting
 from wallets.runtime.log_context import log_context
 from wallets.web.callers import count_revoked_token, give_back_unused, limits_counted, origin_of
+from wallets.web.problems import answer_not_allowed
 from wallets.web.waiting_answers import UNKNOWN_ROUTE, WaitingAnswer
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -28,6 +29,7 @@ _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Ids are no secrets. To ask the kernel for randomness, a thread lets go of the interpreter and waits for it again.
 _random: Final = random.Random()  # noqa: S311  seeded by the kernel
 os.register_at_fork(after_in_child=_random.seed)  # else all workers of one process would make the same ids
+_SAFE: Final = ("GET", "HEAD")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -113,8 +115,29 @@ class InternalPaths:
         if pattern is None:
             return self.get_response(request)
         request.resolver_match = pattern.resolve(request.path_info.removeprefix("/"))
+        if request.method not in _SAFE:
+            return answer_not_allowed(_SAFE)
         response: HttpResponse = pattern.callback(request)
         return response
+
+
+class HeadLikeGet:
+    """Let every view answer HEAD as it answers GET (RFC 9110, sections 9.1 and 9.3.2). The server leaves out the body.
+
+    It is the innermost middleware: whatever counts, measures and logs a request still sees HEAD.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "HEAD":
+            return self.get_response(request)
+        request.method = "GET"
+        try:
+            return self.get_response(request)
+        finally:
+            request.method = "HEAD"
 
 
 class RateLimitHeaders:

@@ -26,7 +26,15 @@ SESSION_COOKIE_AGE = 8 * 3600  # staff stay signed in for a working day
 CORS_ALLOWED_ORIGINS = _DJANGO.cors_allowed_origins
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["idempotent-replayed", "link", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "content-disposition",
+    "idempotent-replayed",
+    "link",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-request-id",
+]
 
 # Pages load everything from this service. Swagger UI, ReDoc and Procrastinate's admin need inline styles.
 CONTENT_SECURITY_POLICY = {

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "exchange_site.middleware.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "exchange_site.middleware.api.PagesEnd",
+    "exchange_site.middleware.requests.HeadLikeGet",
 ]
 
 ROOT_URLCONF = "exchange_site.urls"

@@ -1,6 +1,7 @@
 """Headers of real answers: the OpenAPI document declares each of them that tells a client something."""
 
 import pytest
+from django.conf import settings
 
 from exchange_site.api import api as ninja
 from tests.configure import configure
@@ -100,3 +101,9 @@ class TestDeclaredHeaders:
 def test_every_operation_takes_a_request_id():
     for operation in OPERATIONS.values():
         assert operation["parameters"][-1] == {"$ref": "#/components/parameters/RequestId"}
+
+
+def test_pages_of_other_origins_may_read_all_headers_but_the_scheme_of_a_token():
+    assert {name.lower() for name in DOCUMENT["components"]["headers"]} - {"www-authenticate"} == set(
+        settings.CORS_EXPOSE_HEADERS
+    )

@@ -545,6 +545,34 @@ class TestProxy:
         assert site.post("/api/v1/orders/", content=iter([b"x" * 65_537])).status_code == 413  # chunked
         assert behind.asked == before
 
+    @pytest.mark.parametrize(
+        ("request_line", "header", "status", "code"),
+        [
+            (b"GET /api/v1/\x01 HTTP/1.1", b"Host: localhost", 400, "malformed_request"),
+            (b"GET /api/v1/%zz/ HTTP/1.1", b"Host: localhost", 400, "malformed_request"),
+            (b"\x16\x03\x01", b"", 400, "malformed_request"),
+            (b"GET /api/v1/orders/ HTTP/1.1", b"X-No-Host: localhost", 400, "malformed_request"),
+            (b"GET /api/v1/orders/ HTTP/1.1", b"Host: localhost\r\nX-Nul: a\x00b", 400, "malformed_request"),
+            (b"GET /api/v1/orders/ HTTP/1.1", b"Host: localhost\r\nX-Long: " + b"x" * 9000, 400, "malformed_request"),
+            (b"POST /api/v1/orders/ HTTP/1.1", b"Host: a\r\nTransfer-Encoding: gzip", 400, "malformed_request"),
+            (b"GET /api/v1/orders/ HTTP/3.0", b"Host: localhost", 400, "malformed_request"),
+            (b"GET /" + b"x" * 9000 + b" HTTP/1.1", b"Host: localhost", 414, "uri_too_long"),
+            (b"TRACE /api/v1/orders/ HTTP/1.1", b"Host: localhost", 405, "method_not_allowed"),
+        ],
+    )
+    def test_refuses_what_is_no_request_with_a_problem(self, site, behind, request_line, header, status, code):
+        before = behind.asked
+        with socket.create_connection(("127.0.0.1", site.base_url.port), timeout=10) as caller:
+            caller.sendall(request_line + b"\r\n" + header + b"\r\n\r\n")
+            answer = http.client.HTTPResponse(caller)
+            answer.begin()
+            with closing(answer):
+                body = json.loads(answer.read())
+        assert (answer.status, answer.headers["Content-Type"]) == (status, PROBLEM_JSON)
+        assert body == problem_body(KINDS[status, code], request_id=answer.headers["X-Request-ID"])
+        assert ("Allow" in answer.headers) == (status == 405)
+        assert behind.asked == before
+
     def test_accepts_larger_bodies_for_the_admin(self, site):
         assert site.post("/admin/trading/coin/add/", content=b"x" * 1_000_000).is_success
         assert site.post("/admin/trading/coin/add/", content=b"x" * 3_000_000).status_code == 413

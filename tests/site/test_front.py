@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from django.conf import settings
 from django.test import Client
 
-from exchange_site.front.arrivals import Arrival
+from exchange_site.front.arrivals import Arrival, is_order
 from exchange_site.front.late import LateAnswers
 from exchange_site.front.places import Places
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
@@ -44,16 +45,21 @@ class Line:
         self.socket.sendall(head.encode() + body)
         return self
 
-    def answer(self):
-        """Read an answer: its status, its headers, its body; None if the connection was closed instead."""
+    def head(self):
+        """Read the status and the headers of an answer; None if the connection was closed instead."""
         if not (line := self.file.readline()):
             return None
         headers = {}
         while header := self.file.readline().strip():
             name, _, value = header.decode().partition(":")
             headers.setdefault(name.lower(), []).append(value.strip())
-        body = self.file.read(int(headers.get("content-length", ["0"])[0]))
-        return int(line.split()[1]), {name: ", ".join(values) for name, values in headers.items()}, body
+        return int(line.split()[1]), {name: ", ".join(values) for name, values in headers.items()}
+
+    def answer(self):
+        """Read an answer: its status, its headers, its body; None if the connection was closed instead."""
+        if not (head := self.head()):
+            return None
+        return *head, self.file.read(int(head[1].get("content-length", "0").partition(",")[0]))
 
     def code(self):
         """Read an answer that is a problem, and return its status and code."""
@@ -255,6 +261,22 @@ class TestBodies:
         huge = line(api).send("POST /admin/login/ HTTP/1.1", f"Content-Length: {30 * 1024**2}", "Expect: 100-continue")
         assert huge.code() == (413, "body_too_large")
         assert huge.is_closed()
+
+    def test_above_the_limit_tell_pages_of_our_origins_so(self, make_api_process, line):
+        """Without these headers a browser hides the answer: the page would see a broken connection."""
+        api, ours = make_api_process(CORS_ALLOWED_ORIGINS="https://shop.example"), "https://shop.example"
+        for origin, path, allowed in (
+            (ours, "/api/v1/orders/", ours),
+            ("https://elsewhere.example", "/api/v1/orders/", None),
+            ("null", "/api/v1/orders/", None),
+            (ours, "/admin/login/", None),
+        ):
+            caller = line(api).send(f"POST {path} HTTP/1.1", f"Origin: {origin}", "Content-Length: 65537")
+            caller.socket.sendall(b"x" * 65_537)
+            status, headers, _ = caller.answer()
+            assert (status, headers.get("access-control-allow-origin")) == (413, allowed)
+            assert ("x-request-id" in headers.get("access-control-expose-headers", "")) == (allowed is not None)
+            assert headers.get("vary") == (allowed and "origin")
 
     def test_up_to_the_limit_are_read(self, make_api_process, line, shopper, coin):
         api = make_api_process()
@@ -565,6 +587,17 @@ class TestLateAnswers:
         late.stop()
         assert caller.answers == [503]
 
+    @pytest.mark.parametrize("method", ["post", "Post"])
+    def test_are_refusals_whatever_the_case_of_the_method(self, method):
+        """Django accepts any case, so a flood of `post` would get its refusals at once."""
+        late, caller = LateAnswers(), self.Caller()
+        caller.method = method
+        late.send(Arrival(caller, caller, "a"), 503, [], b"")
+        assert not caller.answers
+        late.stop()
+        assert caller.answers == [503]
+        assert is_order(Arrival(SimpleNamespace(method=method, path="/api/v1/orders"), None))
+
     @pytest.mark.parametrize("status", [200, 401, 422])
     def test_are_refusals_of_floods_only(self, status):
         late, caller = LateAnswers(), self.Caller()
@@ -626,6 +659,16 @@ class TestRequests:
         assert ask("/health/", "X_Request_ID: forged").answer()[1]["x-request-id"] != "forged"
         assert ask("/health/", "X-Request-ID: a", "X-Request-ID: b").answer()[1]["x-request-id"] not in {"a", "b"}
         assert ask("/health/", f"X-Long: {'x' * 200_000}").answer()[0] == 431
+
+    def test_with_head_get_no_body_not_even_a_long_one(self, make_api_process, line, shopper):
+        """The answers follow each other on one connection, so that a body would be taken for the next answer."""
+        caller = line(make_api_process())
+        for path, accepted in (("wallet", "*/*"), ("nowhere", "*/*"), ("statements/2026-01", "text/csv")):
+            for _ in range(2):
+                caller.send(f"HEAD /api/v1/accounts/{path}/ HTTP/1.1", *as_json(shopper, f"Accept: {accepted}"))
+                status, headers = caller.head()
+                assert (status, "content-type" in headers) == (404 if path == "nowhere" else 200, True)
+        assert caller.send("GET /health/ HTTP/1.1").answer()[2] == b'{"status": "ok"}'
 
     def test_that_come_together_are_answered_in_turn(self, make_api_process, line):
         api = make_api_process()

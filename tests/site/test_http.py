@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from django.db import connection
@@ -142,12 +143,55 @@ class TestAnswers:
         assert all("429" in operation["responses"] for operation in operations)
 
 
+class TestHead:
+    """RFC 9110, section 9.1: what answers GET answers HEAD."""
+
+    COUNTED = {"X-Request-ID", "RateLimit"}
+
+    @pytest.mark.parametrize(
+        "path", [*EVERY_GET, "orders/0", "nowhere", "orders?limit=0", "exchanges/crypto-currencies/NONE"]
+    )
+    @pytest.mark.parametrize("accepted", ["*/*", "text/csv"])
+    def test_gets_the_status_and_headers_of_get_and_no_body(self, api, client, shopper, order, path, accepted):
+        path = path.format(order=order["id"], transaction=Transaction.objects.get(kind="purchase").pk)
+        get = api("GET", path, by=shopper, Accept=accepted)
+        head = client.head(f"/api/v1/{path}", headers={**shopper.headers, "Accept": accepted})
+        assert (head.status_code, head.getvalue()) == (get.status_code, b"")
+        seen, wanted = ({n: v for n, v in each.items() if n not in self.COUNTED} for each in (head, get))
+        assert seen == wanted
+
+    def test_counts_as_a_call_and_is_logged_as_what_it_is(self, client, shopper, caplog):
+        caplog.set_level("INFO", logger="exchange_site.access")
+        left = [
+            int(re.search(r'"user";r=(\d+)', client.head("/api/v1/orders/", headers=shopper.headers)["RateLimit"])[1])
+            for _ in range(2)
+        ]
+        assert left[0] - left[1] == 1
+        assert [record.getMessage() for record in caplog.records] == ["HEAD /api/v1/orders/ 200"] * 2
+
+    def test_is_refused_where_there_is_no_get(self, client, shopper):
+        answer = client.head("/api/v1/quotes/", headers=shopper.headers)
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+
+    @pytest.mark.parametrize("path", ["/health/", "/health/ready", "/metrics/", "/api/v1/openapi.json", "/"])
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FIND"])
+    def test_and_get_are_all_that_pages_and_health_have(self, client, path, method):
+        answer = client.generic(method, path)
+        assert problem(answer) == (405, "method_not_allowed")
+        assert answer["Allow"] == "GET, HEAD"
+        assert client.head(path).status_code == 200
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "FIND"])
+    def test_is_not_promised_by_the_base_of_the_paths(self, client, method):
+        assert problem(client.generic(method, "/api/v1/")) == (404, "not_found")
+
+
 class TestErrors:
     def test_for_an_unknown_path_or_method(self, api, shopper):
         assert problem(api("GET", "nowhere/", by=shopper)) == (404, "not_found")
         answer = api("DELETE", "orders/", by=shopper)
         assert problem(answer) == (405, "method_not_allowed")
-        assert answer["Allow"] == "GET, POST"
+        assert answer["Allow"] == "GET, HEAD, POST"
 
     @pytest.mark.parametrize("header", [None, "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é"])
     def test_without_a_valid_token(self, api, header):
@@ -311,6 +355,18 @@ class TestBadInput:
                 assert self.refused(api, method, path, {**body, name: bad}, shopper) == "malformed_json"
             else:
                 self.refused(api, method, path, {**body, name: bad}, shopper)
+
+    @pytest.mark.parametrize("digits", ["1" * 5000, "-" + "1" * 5000, "1" * 5000 + ".5"])
+    @pytest.mark.parametrize(
+        ("path", "name"), [("orders/", "amount"), ("orders/", "total"), ("accounts/payouts/", "payee")]
+    )
+    def test_in_a_number_of_many_digits_is_named(self, api, shopper, coin, digits, path, name):
+        """It is JSON, and more digits than Python makes an integer of."""
+        rest = {"orders/": {"crypto": "ABAN"}, "accounts/payouts/": {"amount": "1.00"}}[path]
+        body = json.dumps({**rest, name: 0}).replace(": 0}", f": {digits}}}")
+        answer = api("POST", path, body, by=shopper)
+        assert problem(answer) == (422, "validation_error")
+        assert [error["field"] for error in answer.json()["errors"]] == [name]
 
     @pytest.mark.parametrize(("method", "path", "body"), ENDPOINTS)
     def test_as_a_whole_body_changes_nothing(self, api, shopper, coin, method, path, body):

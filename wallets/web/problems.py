@@ -9,7 +9,7 @@ resolve it against the request.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
@@ -126,8 +126,17 @@ PROBLEMS: Final[Problems] = {
 }
 
 Refusal = type[DomainError] | ProblemKind
-ANYBODY: Final[tuple[Refusal, ...]] = (VALIDATION_ERROR, RateLimited, UNAVAILABLE, NO_ROOM)
-"""Refusals of every operation. An unknown query parameter is a validation error everywhere."""
+ANYBODY: Final[tuple[Refusal, ...]] = (
+    MALFORMED_REQUEST,
+    URI_TOO_LONG,
+    VALIDATION_ERROR,
+    RateLimited,
+    UNAVAILABLE,
+    NO_ROOM,
+)
+"""Refusals of every operation: a Host that is not ours is a malformed request, an unknown query parameter a validation
+error, wherever they come.
+"""
 SIGNED_IN: Final[tuple[Refusal, ...]] = (TokenInvalid, *ANYBODY)
 BODY: Final[tuple[Refusal, ...]] = (
     MalformedJson,
@@ -135,7 +144,7 @@ BODY: Final[tuple[Refusal, ...]] = (
     BODY_TOO_LARGE,
     UnsupportedMediaType,
 )
-LIST: Final[tuple[Refusal, ...]] = (InvalidCursor, URI_TOO_LONG)
+LIST: Final[tuple[Refusal, ...]] = (InvalidCursor,)
 MONEY: Final[tuple[Refusal, ...]] = (AccountFrozen, NotFound, Busy)
 """Refusals of operations that lock the caller's wallet."""
 
@@ -207,6 +216,13 @@ def answer_problem(
         answer["Connection"] = "close"
     if kind.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def answer_not_allowed(methods: Iterable[str]) -> HttpResponse:
+    """Return a 405 that names the methods which the path has. One that has GET has HEAD too."""
+    answer, allowed = answer_problem(METHOD_NOT_ALLOWED), set(methods)
+    answer["Allow"] = ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
     return answer
 
 

@@ -55,5 +55,8 @@ def waited_before(request: HttpRequest) -> WaitingAnswer | None:
 
 
 def can_wait(request: HttpRequest) -> bool:
-    """Say whether the server can let the request wait, and has not done so yet."""
-    return WAITED in request.META and waited_before(request) is None
+    """Say whether the server can let the request wait, and has not done so yet.
+
+    HEAD, whose caller cannot see the record's state, waits for nothing; its method is HEAD here only.
+    """
+    return WAITED in request.META and waited_before(request) is None and request.META["REQUEST_METHOD"] != "HEAD"
