@@ -16,7 +16,8 @@ from wallets.selectors.sealed import open_text
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.ledger.locking import lock_customer_wallets
-from wallets.services.proposals import Kind, Payload
+from wallets.services.pins import ensure_pinned, pins_of_debt
+from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
 from wallets.services.returns.winning import (
@@ -142,10 +143,12 @@ class PutAsideKind(Kind):
 
     def payload_of(self, *, return_id: int) -> dict[str, Any]:
         """Return the payload for a return that waits for its deposit."""
-        return {"return": return_id}
+        return {"return": return_id, **self._pins(return_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_waiting(row=self._row(payload))
+        row = self._row(payload)
+        ensure_waiting(row=row)
+        ensure_pinned(payload, self._pins(row.pk), about=row)
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         return f"{put_aside(return_id=payload['return'], by=approved_by or asked_by)} is put aside."
@@ -162,6 +165,10 @@ class PutAsideKind(Kind):
         if row is None:
             raise NotFound
         return row
+
+    def _pins(self, return_id: int) -> dict[str, Any]:
+        """Return how often it was put aside: it is on the to-do page again when its deposit comes."""
+        return {"done": count_done(kind=self.name, **{"return": return_id})}
 
 
 class CorrectionKind(Kind):
@@ -238,12 +245,15 @@ class WriteOffKind(Kind):
 
     def payload_of(self, *, customer_id: int, amount: Decimal) -> dict[str, Any]:
         """Return the payload for a write-off, which has a name of its own."""
-        return {"customer": customer_id, "amount": f"{amount:.2f}", "name": str(uuid.uuid4())}
+        named = {"customer": customer_id, "amount": f"{amount:.2f}", "name": str(uuid.uuid4())}
+        return {**named, **pins_of_debt(kind=self.name, customer_id=customer_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         owed = debt_of(customer_id=payload["customer"])
         if owed < Decimal(payload["amount"]):
             raise OwesLess(owed=owed)
+        pins = pins_of_debt(kind=self.name, customer_id=payload["customer"])
+        ensure_pinned(payload, pins, about="what the customer owes")
 
     @transaction.atomic
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
