@@ -18,6 +18,11 @@ def pins_of_payout(*, payout_id: int) -> dict[str, Any]:
     return {"moves": Transaction.objects.filter(reference__startswith=begin).count()}
 
 
+def pins_of_return(*, return_id: int) -> dict[str, Any]:
+    """Return how often a return was put aside: it is on the to-do page again when its deposit comes."""
+    return {"done": count_done(kind="put_aside", **{"return": return_id})}
+
+
 def pins_of_debt(*, kind: str, customer_id: int) -> dict[str, Any]:
     """Return since when a customer owes, and how often a deed of the kind was done: a new debt may be as large."""
     since = Receivable.objects.filter(customer_id=customer_id, amount__gt=0).values_list("since", flat=True).first()
