@@ -58,9 +58,24 @@ def leeway_of(cost: Decimal, *, quantity: Decimal, price: Decimal | None) -> Dec
     """
     if cost != round_cost(cost):
         return PLACES
-    unit = Decimal(1).scaleb(int(cost.as_tuple().exponent))
+    unit = _unit_of(cost)
     is_rounded = price is not None and 0 < abs(subtract(cost, multiply(quantity, price))) < unit <= _COARSEST
     return unit if is_rounded else Decimal(0)
+
+
+def is_product(cost: Decimal, *, quantity: Decimal, price: Decimal) -> bool:
+    """Say whether a trade's cost may be its quantity times its price, each of which the venue may have rounded.
+
+    A price may be an average, so it may differ by one unit of its last place; a quantity by one of the 8th place.
+    """
+    cost_unit = max(min(_unit_of(cost), _COARSEST), PLACES)
+    most = add([cost_unit, multiply(quantity, _unit_of(price)), multiply(price, PLACES)])
+    return abs(subtract(cost, multiply(quantity, price))) <= most
+
+
+def _unit_of(value: Decimal) -> Decimal:
+    """Return one unit of a number's last place: 0.01 for 4.20, and 1 for 4."""
+    return Decimal(1).scaleb(int(value.as_tuple().exponent))
 
 
 def add(values: Iterable[Decimal]) -> Decimal:

@@ -20,6 +20,7 @@ from typing import Final
 from settlement.figures import (
     COLUMN,
     add,
+    is_product,
     leeway_of,
     multiply,
     read_figure,
@@ -249,11 +250,13 @@ class _Trade:
         """Read a trade. Raises TellsNothing, CannotBeTrue."""
         if told.side not in (None, "buy"):
             raise CannotBeTrue(f"a trade to {in_words(told.side)}")
-        quantity = _read_amount("a trade of", told.quantity)
+        quantity, price = _read_amount("a trade of", told.quantity), read_figure(told.price)
         if told.cost is None:
             cost = multiply(quantity, _read_amount("a trade at", told.price))
         else:
             cost = _read_amount("a trade for", told.cost)
+            if price is not None and not is_product(cost, quantity=quantity, price=price):
+                raise CannotBeTrue(f"a trade of {digits(quantity)} at {digits(price)} for {digits(cost)}")
         if told.commission is None:
             raise TellsNothing("a trade without its commission")
         commission = _read_amount("commission", told.commission)
@@ -263,7 +266,7 @@ class _Trade:
             trade_id=_read_name(told.trade_id),
             quantity=quantity,
             cost=cost,
-            leeway=leeway_of(cost, quantity=quantity, price=read_figure(told.price)),
+            leeway=leeway_of(cost, quantity=quantity, price=price),
             fees={name[:20] or NO_ASSET: commission} if commission else {},
         )
 

@@ -60,11 +60,7 @@ _EMPTY_WAIT_SECONDS: Final = 1
 
 @transaction.atomic
 def book_execution(
-    *,
-    attempt: Attempt,
-    execution: Executed,
-    from_state: AttemptState = AttemptState.SENT,
-    is_stated: bool = False,
+    *, attempt: Attempt, execution: Executed, from_state: AttemptState = AttemptState.SENT, is_stated: bool = False
 ) -> bool:
     """Book a final answer: receive the coins, complete whole orders with them, and buy the rest with another attempt.
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from settlement.models import (
     AccountMove,
     AccountMoveKind,
+    Attempt,
     BalanceReading,
     Batch,
     InterventionAction,
@@ -23,6 +24,7 @@ from wallets.exceptions import ProposalRefused
 from wallets.models import Proposal, ProposalOutcome, User
 from wallets.runtime import clock
 from wallets.selectors.proposals import is_open
+from wallets.services.pins import ensure_pinned
 from wallets.services.proposals import Kind, Payload, propose, register
 
 
@@ -48,6 +50,7 @@ class InterventionKind(Kind):
             "attempt": attempt.pk if attempt else None,
             "reason": reason,
             "figures": stated,
+            **self._pins(batch, attempt),
         }
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
@@ -56,6 +59,7 @@ class InterventionKind(Kind):
         attempt = find_attempt(batch=batch, action=action)
         if (attempt.pk if attempt else None) != payload["attempt"]:
             raise ProposalRefused("Another attempt of this batch is in doubt by now. Look at it, and ask again.")
+        ensure_pinned(payload, self._pins(batch, attempt), about=batch)
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         batch, action = _read(payload)
@@ -78,6 +82,10 @@ class InterventionKind(Kind):
 
     def adds_exposure(self, *, payload: Payload) -> bool:
         return _read(payload)[1] != InterventionAction.LOOK_UP
+
+    def _pins(self, batch: Batch, attempt: Attempt | None) -> dict[str, Any]:
+        """Return how many attempts a batch has had, if none is named: it may be parked again for another reason."""
+        return {} if attempt else {"attempts": batch.attempts.count()}
 
 
 class MoveAtVenueKind(Kind):

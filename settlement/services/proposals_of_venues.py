@@ -9,7 +9,8 @@ from trading.models import Coin
 from wallets.exceptions import ProposalRefused
 from wallets.models import User
 from wallets.runtime import clock
-from wallets.services.proposals import Kind, Payload
+from wallets.services.pins import ensure_pinned
+from wallets.services.proposals import Kind, Payload, count_done
 
 
 class LiftPauseKind(Kind):
@@ -72,12 +73,14 @@ class VenueKind(Kind):
 
     def payload_of(self, *, venue: VenueEntry, priority: int, state: str) -> dict[str, Any]:
         """Return the payload for changing a venue, as it is now."""
-        return {"venue": venue.pk, "before": [venue.priority, venue.state], "after": [priority, state]}
+        before = [venue.priority, venue.state]
+        return {"venue": venue.pk, "before": before, "after": [priority, state], **self._pins(venue)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         venue = VenueEntry.objects.get(pk=payload["venue"])
         if [venue.priority, venue.state] != payload["before"]:
             raise ProposalRefused(f"{venue} was changed meanwhile. Look at it, and ask again.")
+        ensure_pinned(payload, self._pins(venue), about=venue)
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         name, (priority, state) = VenueEntry.objects.get(pk=payload["venue"]).name, payload["after"]
@@ -95,6 +98,9 @@ class VenueKind(Kind):
     def adds_exposure(self, *, payload: Payload) -> bool:
         (old, _), (new, state) = payload["before"], payload["after"]
         return not (old == new and state == VenueState.NOT_USED)
+
+    def _pins(self, venue: VenueEntry) -> dict[str, Any]:
+        return {"done": count_done(kind=self.name, venue=venue.pk)}
 
 
 LIFT_PAUSE: Final = LiftPauseKind()

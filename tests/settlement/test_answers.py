@@ -14,9 +14,10 @@ import pytest
 from settlement.figures import round_cost, round_quantity
 from settlement.gate import CannotBeTrue, Request, weigh
 from settlement.told import keep
+from settlement.venues.ccxt.plain import read_answer
 from settlement.venues.profiles.words import Market, Reply
 from settlement.venues.protocol import Executed, Unknown, Untrue
-from tests.settlement.answers_made import ASKED, CLIENT_ID, LEAST, LIMIT, make_case
+from tests.settlement.answers_made import ASKED, CLIENT_ID, LEAST, LIMIT, ORDER_ID, honest, make_case
 from tests.settlement.conftest import new_venue
 
 CASES = int(os.environ.get("ANSWERS", "10000"))
@@ -39,7 +40,7 @@ def read(settings):
 
     def run(text):
         try:
-            body = venue._client.parse_json(text)
+            body = read_answer(text)
         except ValueError:
             body = None
         reply = Reply(status=200, headers={}, body=body)
@@ -92,6 +93,18 @@ def test_every_true_answer_is_booked_and_no_false_one(read):
 @pytest.mark.parametrize("text", ["", "null", "[]", "7", "{}", "{", '"x"', "<html>", "[[]]", '{"orderId": 1}'])
 def test_an_answer_that_is_no_order_is_unknown(read, text):
     assert isinstance(read(text), Unknown)
+
+
+@pytest.mark.parametrize("first", ['"0.01"', "15.03", '"NEW"', "null", "{}"])
+def test_an_answer_that_says_a_figure_in_two_ways_is_unknown(read, first):
+    chance = random.Random(SEED)
+    text = json.dumps(honest(chance).answer)
+    assert isinstance(read(text), Executed)
+    for name in ("executedQty", "cummulativeQuoteQty", "status", "clientOrderId"):
+        doubled = text.replace(f'"{name}":', f'"{name}": {first}, "{name}":')
+        assert isinstance(read(doubled), Unknown), name
+    same = json.dumps(ORDER_ID)
+    assert isinstance(read(text.replace('"orderId":', f'"orderId": {same}, "orderId":')), Executed)
 
 
 def test_figures_are_exact(read):

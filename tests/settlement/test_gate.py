@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from settlement.figures import read_figure, round_cost, round_quantity
+from settlement.figures import is_product, read_figure, round_cost, round_quantity
 from settlement.gate import (
     BeyondRequest,
     CannotBeTrue,
@@ -207,9 +207,29 @@ class TestItsTrades:
             trades(FIRST, replace(SECOND, price=price))
 
     def test_say_their_cost_or_their_price(self):
-        assert trades(FIRST, replace(SECOND, price="1", cost="20")) == FIGURES
-        with pytest.raises(CannotBeTrue):
-            trades(FIRST, replace(SECOND, cost="1"))
+        assert trades(FIRST, replace(SECOND, price=None, cost="20")) == FIGURES
+        with pytest.raises(CannotBeTrue, match="cost 60, but its trades cost 41"):
+            trades(FIRST, replace(SECOND, price=None, cost="1"))
+
+    @pytest.mark.parametrize("cost", ["2.0", "20.0002", "200"])
+    def test_of_a_price_that_is_not_their_cost_cannot_be_true(self, cost):
+        """Of an order that does not tell its cost, nothing else says what it was."""
+        told = replace(SECOND, price="4.000000", cost=cost)
+        for order in (read(), read(cost=IN_TRADES)):
+            with pytest.raises(CannotBeTrue, match=f"a trade of 5 at 4 for {digits(Decimal(cost))}"):
+                trades(FIRST, told, order=order)
+
+    @pytest.mark.parametrize(
+        ("quantity", "price", "cost"),
+        [
+            ("0.00025", "2437.5", "0.60938"),  # a cost with five places
+            ("3", "6666666.67", "20000000.0"),  # a price that is an average
+            ("3.33333333", "60000", "200000.0"),  # a quantity with eight places
+            ("1", "0.000000000012", "0"),
+        ],
+    )
+    def test_may_cost_what_the_venue_has_rounded(self, quantity, price, cost):
+        assert is_product(Decimal(cost), quantity=Decimal(quantity), price=Decimal(price))
 
     def test_may_differ_from_the_order_by_what_was_rounded(self):
         odd = replace(FIRST, quantity="15", price="4.0000000001", commission="0.015")

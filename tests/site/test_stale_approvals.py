@@ -6,18 +6,44 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import transaction
+from model_bakery import baker
 
 from exchange_site.configuration.persons import KINDS
+from settlement.models import Attempt, AttemptState, Batch, BatchState, InterventionAction, VenueEntry
+from settlement.services.proposals import INTERVENTION
+from settlement.services.proposals_of_venues import VENUE
 from tests.configure import configure
 from tests.staff import make_chief
+from tests.wallets.payees import add
+from tests.wallets.payees import ask as ask_for_payout
+from tests.wallets.returned import owed, receive, spend, take
 from trading.models import Coin, CoinPrice, SalesStop, Shop
 from trading.services.coins import open_or_close_shop, sell_again, stop_selling
 from trading.services.prices import record_price
 from trading.services.proposing.coins import COIN_LIMITS, PUT_ON_SALE
 from trading.services.proposing.kinds import OPEN_SHOP, SALES_GO_ON, SUSPECT_PRICE
-from wallets.models import Proposal, ProposalRecord, User, Wallet
+from wallets.models import (
+    Deposit,
+    Payout,
+    PayoutState,
+    Proposal,
+    ProposalRecord,
+    Return,
+    Transaction,
+    TransactionKind,
+    User,
+    Wallet,
+)
 from wallets.runtime import clock
 from wallets.services.accounts import freeze_within_transaction, unfreeze_within_transaction
+from wallets.services.correcting import correct_movement
+from wallets.services.customer_names import CUSTOMER_NAME
+from wallets.services.deposit_kinds import ASSIGNMENT, SEND_BACK
+from wallets.services.money_kinds import PUT_ASIDE, WRITE_OFF
+from wallets.services.payouts.kinds import PAYOUT_OUTCOME
+from wallets.services.payouts.line_kinds import CAME_BACK
+from wallets.services.payouts.outcomes import approve_payout, note_outcome
 from wallets.services.proposals import approve, propose
 from wallets.services.proposing import GROUP_PERMISSIONS, UNFREEZE, USER_POWERS
 from wallets.services.security_log import list_permissions, read_powers, record_power_changes
@@ -208,3 +234,167 @@ class TestASuspectPrice:
         CoinPrice.objects.update(suspended_at=clock.now())
         assert decide(asked) == "refused"
         assert CoinPrice.objects.get().value == 4
+
+
+class TestADepositOfNobody:
+    """Staff may have asked twice, or by two ways. A correction makes the deposit one of nobody again."""
+
+    @pytest.fixture
+    def deposit(self, now):
+        return receive(None, now)
+
+    @pytest.fixture
+    def corrected(self, deposit, make_shopper, ask, decide, ann):
+        """Assign the deposit, and correct that."""
+
+        def run():
+            payload = ASSIGNMENT.payload_of(deposit=deposit, customer_id=make_shopper().user.pk, note="")
+            assert decide(ask(ASSIGNMENT, payload)) == "done"
+            movement = Transaction.objects.get(kind=TransactionKind.DEPOSIT, reference=f"deposit:{deposit.pk}:assigned")
+            correct_movement(movement_id=movement.pk, by=ann, approved_by=None, note="another customer's")
+
+        return run
+
+    def test_is_assigned_once_it_is_approved(self, deposit, make_shopper, ask, decide):
+        payload = ASSIGNMENT.payload_of(deposit=deposit, customer_id=make_shopper().user.pk, note="")
+        assert decide(ask(ASSIGNMENT, payload)) == "done"
+
+    def test_is_not_assigned_once_more_after_a_correction(self, deposit, make_shopper, ask, decide, corrected):
+        shopper = make_shopper()
+        asked = ask(ASSIGNMENT, ASSIGNMENT.payload_of(deposit=deposit, customer_id=shopper.user.pk, note=""))
+        corrected()
+        assert decide(asked) == "refused"
+        assert shopper.wallet.balance == 100
+        deposit.refresh_from_db()
+        assert (
+            decide(ask(ASSIGNMENT, ASSIGNMENT.payload_of(deposit=deposit, customer_id=shopper.user.pk, note="")))
+            == "done"
+        )
+
+    def test_is_not_sent_back_for_a_reason_from_before_a_correction(self, deposit, ask, decide, corrected):
+        asked = ask(SEND_BACK, SEND_BACK.payload_of(deposit=deposit, note=""))
+        corrected()
+        assert decide(asked) == "refused"
+        assert Deposit.objects.get(pk=deposit.pk).state == "unassigned"
+
+    def test_is_no_payout_by_a_word_from_before_a_correction(self, deposit, sent, ask, decide, corrected):
+        asked = ask(CAME_BACK, CAME_BACK.payload_of(deposit=deposit, payout_id=sent.pk, note=""))
+        corrected()
+        assert decide(asked) == "refused"
+        assert Payout.objects.get().state == PayoutState.SENT
+
+
+@pytest.fixture
+def sent(make_shopper):
+    """A payout that was sent."""
+    shopper = make_shopper()
+    add(shopper)
+    payout = ask_for_payout(shopper, "30.00")
+    with transaction.atomic():
+        approve_payout(payout_id=payout.pk)
+    Payout.objects.filter(pk=payout.pk).update(state=PayoutState.SENT, sent_at=clock.now())
+    return Payout.objects.get(pk=payout.pk)
+
+
+def note(**outcome):
+    with transaction.atomic():
+        note_outcome(**outcome)
+
+
+class TestTheOutcomeOfAPayout:
+    def outcome(self, payout, becomes):
+        payout.refresh_from_db()
+        return PAYOUT_OUTCOME.payload_of(payout=payout, becomes=becomes)
+
+    def test_is_noted_once_it_is_approved(self, sent, ask, decide):
+        assert decide(ask(PAYOUT_OUTCOME, self.outcome(sent, PayoutState.PAID))) == "done"
+        assert decide(ask(PAYOUT_OUTCOME, self.outcome(sent, PayoutState.RETURNED))) == "done"
+        assert decide(ask(PAYOUT_OUTCOME, self.outcome(sent, PayoutState.PAID))) == "done"
+
+    def test_credits_the_customer_not_once_more_by_an_earlier_word(self, sent, ask, decide):
+        note(payout_id=sent.pk, outcome=PayoutState.PAID)
+        asked = ask(PAYOUT_OUTCOME, self.outcome(sent, PayoutState.RETURNED))
+        note(payout_id=sent.pk, outcome=PayoutState.RETURNED)
+        note(payout_id=sent.pk, outcome=PayoutState.PAID)
+        assert decide(asked) == "refused"
+        assert Wallet.objects.get(owner=sent.customer, asset="USD").balance == 70
+
+    def test_is_not_the_return_as_a_deposit_of_before(self, sent, ask, decide, now):
+        deposit = receive(None, now)
+        asked = ask(CAME_BACK, CAME_BACK.payload_of(deposit=deposit, payout_id=sent.pk, note=""))
+        note(payout_id=sent.pk, outcome=PayoutState.RETURNED)
+        note(payout_id=sent.pk, outcome=PayoutState.PAID)
+        assert decide(asked) == "refused"
+        assert Deposit.objects.get(pk=deposit.pk).state == "unassigned"
+
+
+class TestADebt:
+    def test_is_not_written_off_once_more(self, make_shopper, now, ask, decide):
+        shopper = make_shopper()
+        first, second = receive(shopper, now), receive(shopper, now, reference="line 2")
+        spend(shopper, "150.00")
+        take(first, now)
+        asked = [
+            ask(WRITE_OFF, WRITE_OFF.payload_of(customer_id=shopper.user.pk, amount=Decimal(25))) for _ in range(2)
+        ]
+        assert decide(asked[0]) == "done"
+        take(second, now, reference="r2")
+        assert decide(asked[1]) == "refused"
+        assert owed(shopper) == 25
+        assert decide(ask(WRITE_OFF, WRITE_OFF.payload_of(customer_id=shopper.user.pk, amount=Decimal(25)))) == "done"
+
+
+class TestAReturnThatWaits:
+    def test_is_not_put_aside_again_after_it_was_there_once_more(self, ask, decide, now):
+        row = Return.objects.create(amount=5, source="X", reference="r", received_at=now, state="waiting")
+        asked = [ask(PUT_ASIDE, PUT_ASIDE.payload_of(return_id=row.pk)) for _ in range(2)]
+        assert decide(asked[0]) == "done"
+        Return.objects.filter(pk=row.pk).update(seen_at=None, seen_by=None, note="its deposit has come")
+        assert decide(asked[1]) == "refused"
+        assert Return.objects.get().seen_at is None
+
+
+class TestANameOfACustomer:
+    def test_is_not_given_again_after_it_was_taken(self, make_shopper, ask, decide):
+        user = make_shopper().user
+
+        def rename(first):
+            return ask(
+                CUSTOMER_NAME,
+                CUSTOMER_NAME.payload_of(user=User.objects.get(pk=user.pk), new={"first_name": first, "last_name": ""}),
+            )
+
+        asked = [rename("Mallory"), rename("Mallory")]
+        assert decide(asked[0]) == "done"
+        assert decide(rename("")) == "done"
+        assert decide(asked[1]) == "refused"
+        assert User.objects.get(pk=user.pk).first_name == ""
+
+
+class TestAVenue:
+    def test_is_not_used_again_after_it_was_put_out_of_use(self, db, ask, decide):
+        venue = VenueEntry.objects.create(name="kraken", priority=2, state="not_used")
+
+        def change(state):
+            return ask(VENUE, VENUE.payload_of(venue=VenueEntry.objects.get(pk=venue.pk), priority=3, state=state))
+
+        asked = [change("in_use"), change("in_use")]
+        assert decide(asked[0]) == "done"
+        back = VENUE.payload_of(venue=VenueEntry.objects.get(pk=venue.pk), priority=2, state="not_used")
+        assert decide(ask(VENUE, back)) == "done"
+        assert decide(asked[1]) == "refused"
+        assert VenueEntry.objects.get(pk=venue.pk).state == "not_used"
+
+
+class TestABatch:
+    @pytest.mark.parametrize("action", [InterventionAction.RETRY, InterventionAction.REFUND])
+    def test_is_not_decided_about_after_a_further_attempt(self, coin, ask, decide, action):
+        batch = baker.make(Batch, coin=coin, state=BatchState.PARKED, reason="a")
+        payload = INTERVENTION.payload_of(batch=batch, action=action, reason="b", figures=None)
+        asked = ask(INTERVENTION, payload)
+        baker.make(Attempt, batch=batch, coin=coin, number=1, state=AttemptState.NOT_PLACED, ended_at=clock.now())
+        assert decide(asked) == "refused"
+        assert (
+            decide(ask(INTERVENTION, INTERVENTION.payload_of(batch=batch, action=action, reason="b", figures=None)))
+            == "done"
+        )

@@ -7,7 +7,8 @@ from wallets.exceptions import ProposalRefused
 from wallets.models import User
 from wallets.selectors.accounts import is_closed
 from wallets.selectors.sealed import open_text
-from wallets.services.proposals import Kind, Payload
+from wallets.services.pins import ensure_pinned
+from wallets.services.proposals import Kind, Payload, count_done
 from wallets.services.sealing import seal_text
 
 NAMES: Final = ("first_name", "last_name")
@@ -30,12 +31,14 @@ class CustomerNameKind(Kind):
         if old == new:
             return None
         wanted = {name: _seal(new[name], user=user) for name in NAMES}
-        return {"user": user.pk, **wanted, **{f"old_{name}": _seal(old[name], user=user) for name in NAMES}}
+        told = {**wanted, **{f"old_{name}": _seal(old[name], user=user) for name in NAMES}}
+        return {"user": user.pk, **told, **self._pins(user)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         user = _lock(payload)
         if read_names(user) != {name: open_text(text=payload[f"old_{name}"]) for name in NAMES}:
             raise ProposalRefused(f"{user} has another name by now. Look at it, and ask again.")
+        ensure_pinned(payload, self._pins(user), about=f"the name of {user}")
         if (user.is_staff or user.is_superuser) and not asked_by.is_superuser:
             raise ProposalRefused("Only superusers change staff.")
         if is_closed(customer_id=user.pk):
@@ -59,6 +62,9 @@ class CustomerNameKind(Kind):
     def beneficiary_id(self, *, payload: Payload) -> int | None:
         user_id: int = payload["user"]
         return user_id
+
+    def _pins(self, user: User) -> dict[str, Any]:
+        return {"done": count_done(kind=self.name, user=user.pk)}
 
 
 def read_names(user: User) -> dict[str, str]:

@@ -27,6 +27,7 @@ from wallets.services.deposits import (
 )
 from wallets.services.importing import lock_last_statement
 from wallets.services.our_accounts import our_account
+from wallets.services.pins import ensure_pinned, pins_of_deposit
 from wallets.services.proposals import Kind, Payload, propose
 from wallets.services.sealing import seal_text
 from wallets.statements.lines import LineKind, printable, reference_of
@@ -94,7 +95,7 @@ class DepositKind(Kind):
 
 @dataclass
 class _OfNobodyKind(Kind):
-    """A decision about a deposit that belongs to nobody yet."""
+    """A decision about a deposit that belongs to nobody yet. After a correction it does so again, for other reasons."""
 
     name: str
     title: str
@@ -104,6 +105,7 @@ class _OfNobodyKind(Kind):
         deposit = _deposit_of(payload)
         if deposit.state != DepositState.UNASSIGNED:
             raise DepositDecided(state=deposit.get_state_display())
+        ensure_pinned(payload, pins_of_deposit(deposit), about=deposit)
 
     def amount(self, *, payload: Payload) -> Decimal | None:
         return _deposit_of(payload).amount
@@ -114,7 +116,7 @@ class AssignmentKind(_OfNobodyKind):
 
     def payload_of(self, *, deposit: Deposit, customer_id: int, note: str) -> dict[str, Any]:
         """Return the payload for crediting a customer with a deposit; the note is stored with it."""
-        return {"deposit": deposit.pk, "customer": customer_id, "note": note}
+        return {"deposit": deposit.pk, "customer": customer_id, "note": note, **pins_of_deposit(deposit)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         super().check(payload=payload, asked_by=asked_by)
@@ -146,7 +148,7 @@ class SendBackKind(_OfNobodyKind):
 
     def payload_of(self, *, deposit: Deposit, note: str) -> dict[str, Any]:
         """Return the payload for sending a deposit back; the note is stored with it."""
-        return {"deposit": deposit.pk, "note": note}
+        return {"deposit": deposit.pk, "note": note, **pins_of_deposit(deposit)}
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         decision = Decision(by=asked_by, approved_by=approved_by, note=payload["note"])

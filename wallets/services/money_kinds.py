@@ -16,6 +16,7 @@ from wallets.selectors.sealed import open_text
 from wallets.services.correcting import correct_movement, find_correctable, give_goodwill
 from wallets.services.ledger.debts import write_debt_off
 from wallets.services.ledger.locking import lock_customer_wallets
+from wallets.services.pins import ensure_pinned, pins_of_debt, pins_of_return
 from wallets.services.proposals import Kind, Payload
 from wallets.services.returns.receiving import money_of
 from wallets.services.returns.taking import Deciders, ReturnedMoney, ensure_returnable, take_return
@@ -103,28 +104,22 @@ class WonBackKind(Kind):
         return {"return": return_id, "others": sorted(others)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_not_won(row=self._row(payload), others=self._others(payload))
+        ensure_not_won(row=_return_of(payload), others=self._others(payload))
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         return f"{win_return_back(return_id=payload['return'], others=self._others(payload))} is won back."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        row, others = self._row(payload), self._others(payload)
+        row, others = _return_of(payload), self._others(payload)
         besides = f"; other payments: deposits {', '.join(map(str, others))}" if others else ""
         return f"{row}: {row.get_state_display().lower()}", f"{row}: {ReturnState.WON.label}{besides}"
 
     def beneficiary_id(self, *, payload: Payload) -> int | None:
-        deposit = self._row(payload).deposit
+        deposit = _return_of(payload).deposit
         return deposit.customer_id if deposit else None
 
     def amount(self, *, payload: Payload) -> Decimal | None:
-        return self._row(payload).amount
-
-    def _row(self, payload: Payload) -> Return:
-        row = Return.objects.select_related("deposit").filter(pk=payload["return"]).first()
-        if row is None:
-            raise NotFound
-        return row
+        return _return_of(payload).amount
 
     def _others(self, payload: Payload) -> list[int]:
         return payload.get("others") or []
@@ -142,26 +137,22 @@ class PutAsideKind(Kind):
 
     def payload_of(self, *, return_id: int) -> dict[str, Any]:
         """Return the payload for a return that waits for its deposit."""
-        return {"return": return_id}
+        return {"return": return_id, **pins_of_return(return_id=return_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
-        ensure_waiting(row=self._row(payload))
+        row = _return_of(payload)
+        ensure_waiting(row=row)
+        ensure_pinned(payload, pins_of_return(return_id=row.pk), about=row)
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         return f"{put_aside(return_id=payload['return'], by=approved_by or asked_by)} is put aside."
 
     def describe(self, *, payload: Payload) -> tuple[str, str]:
-        row = self._row(payload)
+        row = _return_of(payload)
         return f"{row} of {row.source}: {ReturnState.WAITING.label}", f"{row}: put aside"
 
     def amount(self, *, payload: Payload) -> Decimal | None:
-        return self._row(payload).amount
-
-    def _row(self, payload: Payload) -> Return:
-        row = Return.objects.filter(pk=payload["return"]).first()
-        if row is None:
-            raise NotFound
-        return row
+        return _return_of(payload).amount
 
 
 class CorrectionKind(Kind):
@@ -238,12 +229,15 @@ class WriteOffKind(Kind):
 
     def payload_of(self, *, customer_id: int, amount: Decimal) -> dict[str, Any]:
         """Return the payload for a write-off, which has a name of its own."""
-        return {"customer": customer_id, "amount": f"{amount:.2f}", "name": str(uuid.uuid4())}
+        named = {"customer": customer_id, "amount": f"{amount:.2f}", "name": str(uuid.uuid4())}
+        return {**named, **pins_of_debt(kind=self.name, customer_id=customer_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         owed = debt_of(customer_id=payload["customer"])
         if owed < Decimal(payload["amount"]):
             raise OwesLess(owed=owed)
+        pins = pins_of_debt(kind=self.name, customer_id=payload["customer"])
+        ensure_pinned(payload, pins, about="what the customer owes")
 
     @transaction.atomic
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
@@ -278,6 +272,13 @@ def _beside_returns(deposit: Deposit, payload: Payload) -> str:
     """Name the returns of this amount that the deposit has already: it may be the same one."""
     same = deposit.returns.filter(amount=Decimal(payload["amount"])).order_by("id")[:10]
     return f"; compare with {', '.join(map(str, same))}" if same else ""
+
+
+def _return_of(payload: Payload) -> Return:
+    row = Return.objects.select_related("deposit").filter(pk=payload["return"]).first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def _deposit_of(payload: Payload) -> Deposit:

@@ -196,7 +196,9 @@ class CcxtVenue:
     def _fetch_placed(self, venue_order_id: str, *, market: Market, client_order_id: str) -> Heard | None:
         """Ask for the order of which the venue just told us the id. It need not repeat ours: it is our request's."""
         order = self._profile.fetch_order(self._wire, market=market, venue_order_id=venue_order_id)
-        if order is None or order.told.client_order_id is not None or order.told.venue_order_id != venue_order_id:
+        if order is None or order.told.venue_order_id != venue_order_id:
+            return None
+        if order.told.client_order_id is not None:
             return order
         return replace(order, told=replace(order.told, client_order_id=client_order_id))
 

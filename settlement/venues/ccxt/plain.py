@@ -19,6 +19,24 @@ class PlainNumbers:
         return json.loads(body, parse_float=_as_text, parse_constant=str)
 
 
+def read_answer(text: str) -> Any:
+    """Return the JSON of an answer about our account, with numbers as `PlainNumbers` reads them.
+
+    Raises ValueError for what is neither an object nor a list, and for an object that says a field in two ways.
+    """
+    body = json.loads(text, parse_float=_as_text, parse_constant=str, object_pairs_hook=_as_object)
+    if not isinstance(body, dict | list):
+        raise ValueError("neither an object nor a list")
+    return body
+
+
+def _as_object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(fields)
+    if len(told) < len(fields) and any(told[name] != value for name, value in fields):
+        raise ValueError("a field in two ways")
+    return told
+
+
 def _as_text(number: str) -> str:
     """Return a JSON number in plain notation, or as it is if that would be absurdly long."""
     if "e" not in number and "E" not in number:

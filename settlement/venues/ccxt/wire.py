@@ -15,6 +15,7 @@ import urllib3.exceptions
 from settlement.told import printable
 from settlement.venues.ccxt.client import ensure_clock, forget_clock, numbered, signed_at, signed_with
 from settlement.venues.ccxt.nonces import take_turn
+from settlement.venues.ccxt.plain import read_answer
 from settlement.venues.handover import hand_over, watch_handover
 from settlement.venues.profiles.profile import VenueProfile
 from settlement.venues.profiles.refusals import judge_rate_limit
@@ -69,7 +70,7 @@ class CcxtWire:
                 if not mark.is_set or _was_never_connected(error):
                     raise NothingSent("no connection", is_of_network=True) from error
                 raise _as_no_reply(error) from error
-        return Reply(status=response.status_code, headers=response.headers, body=_body_of(self._client, response))
+        return Reply(status=response.status_code, headers=response.headers, body=_body_of(response))
 
     def ask(self, call: Call) -> Any:
         """Ask a question, and return the JSON of a successful answer. Raises Declined, VenueAway."""
@@ -131,11 +132,11 @@ class CcxtWire:
         )
 
 
-def _body_of(client: Any, response: requests.Response) -> Any:
+def _body_of(response: requests.Response) -> Any:
     """Return the answer's JSON, or None for what is none."""
     response.encoding = "utf-8"
     try:
-        return client.parse_json(response.text.strip())
+        return read_answer(response.text.strip())
     except (RecursionError, ValueError):
         return None
 

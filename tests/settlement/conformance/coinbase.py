@@ -383,6 +383,14 @@ CASES = [
     ),
     Case(
         row="no answer",
+        name="our order by another id than the one just told",
+        source=GET,
+        answers=[placed(), queried(order(order_id="1111-111111-111111"))],
+        expected=Unknown,
+        fields={"venue_order_id": ORDER},
+    ),
+    Case(
+        row="no answer",
         name="about another order of ours",
         source=CREATE,
         answers=[placed(client="ce9")],

@@ -12,6 +12,7 @@ from wallets.exceptions import NotFound, OwesLess, ProposalRefused
 from wallets.models import Receivable, User
 from wallets.runtime import clock
 from wallets.selectors.ledger import list_coin_balances
+from wallets.services.pins import ensure_pinned, pins_of_debt
 from wallets.services.proposals import Kind, Payload
 
 
@@ -30,7 +31,8 @@ class RepurchaseKind(Kind):
         """Return the payload for coins at the present bid. Raises UnknownCoin, NoBid."""
         bid = bid_of(coin_name=coin_name, now=clock.now())
         named = {"customer": customer_id, "coin": coin_name, "amount": f"{amount:f}"}
-        return {**named, "bid": f"{bid:f}", "name": str(uuid.uuid4())}
+        pins = pins_of_debt(kind=self.name, customer_id=customer_id)
+        return {**named, "bid": f"{bid:f}", "name": str(uuid.uuid4()), **pins}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         bid, seen = self._bid(payload), Decimal(payload["bid"])
@@ -42,6 +44,8 @@ class RepurchaseKind(Kind):
         owed = _debt_of(payload)
         if owed < proceeds_of(amount=Decimal(payload["amount"]), bid=bid):
             raise OwesLess(owed=owed)
+        pins = pins_of_debt(kind=self.name, customer_id=payload["customer"])
+        ensure_pinned(payload, pins, about="what the customer owes")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         wanted = Repurchase(

@@ -9,6 +9,7 @@ from wallets.selectors.accounts import is_closed
 from wallets.services.payouts.ending import reject_payout
 from wallets.services.payouts.leaving import ensure_may_leave, lock_customers
 from wallets.services.payouts.outcomes import MAY_BECOME, approve_payout, note_outcome
+from wallets.services.pins import ensure_pinned, pins_of_payout
 from wallets.services.proposals import Kind, Payload
 
 
@@ -78,8 +79,13 @@ class PayoutOutcomeKind(_AboutPayout):
     name = "payout_outcome"
     title = "Outcome of a payout"
 
+    def payload_of(self, *, payout: Payout, becomes: PayoutState, told: str = "") -> dict[str, Any]:
+        payload = super().payload_of(payout=payout, becomes=becomes, told=told)
+        return {**payload, **pins_of_payout(payout_id=payout.pk)}
+
     def check(self, *, payload: Payload, asked_by: User) -> None:
         super().check(payload=payload, asked_by=asked_by)
+        ensure_pinned(payload, pins_of_payout(payout_id=payload["payout"]), about=_find(payload))
         outcome = PayoutState(payload["becomes"])
         if payload["state"] not in MAY_BECOME[outcome]:
             raise ProposalRefused(f"A payout that is {payload['state']} cannot become {outcome.value}.")

@@ -9,6 +9,7 @@ from wallets.money import USD
 from wallets.services.deposits import Decision
 from wallets.services.payouts.coming_back import ensure_may_be, find_deposit, take_back_as_deposit
 from wallets.services.payouts.debits import charge_debit, ensure_chargeable, explain_debit, find_open_debit
+from wallets.services.pins import ensure_pinned, pins_of_deposit, pins_of_payout
 from wallets.services.proposals import Kind, Payload
 
 
@@ -83,13 +84,16 @@ class CameBackKind(Kind):
 
     def payload_of(self, *, deposit: Deposit, payout_id: int, note: str) -> dict[str, Any]:
         """Return the payload for a deposit and a payout; the note is stored with the deposit."""
-        return {"deposit": deposit.pk, "payout": payout_id, "note": note}
+        named = {"deposit": deposit.pk, "payout": payout_id, "note": note}
+        return {**named, **self._pins(deposit, payout_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
         payout = self._payout(payload)
         if payout.customer_id == asked_by.pk:
             raise OwnAccount
-        ensure_may_be(payout=payout, deposit=find_deposit(deposit_id=payload["deposit"]))
+        deposit = find_deposit(deposit_id=payload["deposit"])
+        ensure_may_be(payout=payout, deposit=deposit)
+        ensure_pinned(payload, self._pins(deposit, payout.pk), about=f"{deposit} or {payout}")
 
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
         decision = Decision(by=asked_by, approved_by=approved_by, note=payload["note"])
@@ -111,6 +115,9 @@ class CameBackKind(Kind):
         if payout is None:
             raise NotFound("There is no such payout.")
         return payout
+
+    def _pins(self, deposit: Deposit, payout_id: int) -> dict[str, Any]:
+        return {**pins_of_deposit(deposit), **pins_of_payout(payout_id=payout_id)}
 
 
 EXPLAIN_DEBIT: Final = ExplainDebitKind()

@@ -309,6 +309,14 @@ ORDERS = [
         more=[trades(TRADES_IN_COIN, orderId=28)],
         **BOUGHT,
     ),
+    found(
+        "a cost that the order does not tell, and a trade's price denies",
+        order(cummulativeQuoteQty="-1.00000000"),
+        Untrue,
+        row="filled",
+        source=f"{QUERY}: it will be < 0, meaning the data is not available at this time",
+        more=[trades([TRADES_IN_COIN[0] | {"quoteQty": "59.90000000"}, TRADES_IN_COIN[1]], orderId=28)],
+    ),
 ]
 BROKEN = [
     *(
