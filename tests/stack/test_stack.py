@@ -407,6 +407,19 @@ class TestStopped:
         task.wait()
         assert within(20, lambda: not processes(folder)), processes(folder)
 
+    def test_it_goes_on_when_nobody_reads_its_output_any_more(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        stack = start(folder, PORT=str(free_port()))
+        assert within(200, lambda: stack.poll() is not None or find_running_stack(folder))
+        stack.stdout.close()
+        killed = main_process(folder, "api")
+        os.kill(killed, signal.SIGKILL)
+        assert within(20, lambda: main_process(folder, "api") not in {killed, None})
+        assert within(60, lambda: is_ready(find_running_stack(folder)))
+        stack.send_signal(signal.SIGINT)
+        assert stack.wait(60) == 0
+        assert not processes(folder)
+
     def test_its_programs_end_when_its_supervisor_is_killed(self, running: StackAddresses) -> None:
         folder, port = data_dir(running), str(free_port())
         first = start(folder, PORT=port)
