@@ -225,7 +225,8 @@ def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: 
 
 
 def _once(name: str, command: Sequence[str], *, priority: int) -> str:
-    lines = ["autostart=true", "startsecs=0", "autorestart=false", "stopsignal=TERM"]
+    """Return the section of a program that runs until it has succeeded or failed, and again only if it was killed."""
+    lines = ["autostart=true", "startsecs=0", "autorestart=unexpected", "exitcodes=0,1", "stopsignal=TERM"]
     return _section(name, command, *lines, priority=priority, stop_seconds=2)
 
 

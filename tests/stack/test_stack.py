@@ -193,6 +193,46 @@ class TestRunning:
         )
         assert asked.stdout.split() == ["1"]
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_leaves_it_to_a_management_command_when_it_ends(
+        self, running: StackAddresses, number: signal.Signals
+    ) -> None:
+        """Ctrl-C reaches both processes; SIGTERM is sent to the first one only."""
+        ending = f"import signal, time; signal.signal({number}, lambda *_: (time.sleep(1), print('ended'), exit(3)))"
+        command = subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0"],
+            cwd=PROJECT,
+            env={**os.environ, "DATA_DIR": str(data_dir(running))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert command.stdin
+        assert command.stdout
+        with command:
+            command.stdin.write(f"{ending}; print('begun', flush=True); signal.pause()\n")
+            command.stdin.close()
+            assert command.stdout.readline() == "begun\n"
+            (os.killpg if number == signal.SIGINT else os.kill)(command.pid, number)
+            assert (command.stdout.read(), command.wait(60)) == ("ended\n", 3)
+
+    def test_ends_its_servers_when_a_command_is_told_to_end(self, folder: Path) -> None:
+        code = "import time; print('begun', flush=True); time.sleep(600)"
+        command = subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0", "-c", code],
+            cwd=PROJECT,
+            env={**os.environ, **OWN_SERVERS, "DATA_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with command:
+            assert command.stdout
+            assert command.stdout.readline() == "begun\n"
+            assert processes(folder, PROGRAMS["postgres"])
+            command.terminate()
+        assert not processes(folder)
+
 
 class TestKilled:
     @pytest.mark.parametrize("name", PROGRAMS)
@@ -298,7 +338,7 @@ def taken_simulator_port() -> Iterator[None]:
 def test_a_stack_ends_at_once_if_the_command_that_started_it_has_ended_already(folder: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    command = [sys.executable, "-m", "exchange_site.stack", "dev", "--with-parent", str(ended.pid)]
+    command = [sys.executable, "-m", "exchange_site.stack", "--with-parent", str(ended.pid), "dev"]
     done = subprocess.run(command, cwd=PROJECT, env={**os.environ, "DATA_DIR": str(folder)}, timeout=60, check=False)
     assert done.returncode == -signal.SIGTERM
     assert list(folder.iterdir()) == []
@@ -406,6 +446,16 @@ class TestStopped:
         task.kill()
         task.wait()
         assert within(20, lambda: not processes(folder)), processes(folder)
+
+    def test_it_starts_also_if_what_prepares_it_is_killed(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        stack = start(folder, PORT=str(free_port()))
+        assert within(60, lambda: processes(folder, "exchange_site.stack prepare"))
+        os.kill(next(iter(processes(folder, "exchange_site.stack prepare"))), signal.SIGKILL)
+        assert within(200, lambda: stack.poll() is not None or find_running_stack(folder))
+        assert is_ready(find_running_stack(folder))
+        stack.terminate()
+        assert "exited: prepare (terminated by SIGKILL" in stack.communicate(timeout=60)[0]
 
     def test_it_goes_on_when_nobody_reads_its_output_any_more(self, running: StackAddresses) -> None:
         folder = data_dir(running)
