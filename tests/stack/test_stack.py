@@ -425,11 +425,9 @@ class TestStopped:
         self, running: StackAddresses, tmp_path: Path
     ) -> None:
         folder = data_dir(running)
-        dev = {
-            "cmd": yaml.safe_load((PROJECT / "Taskfile.yml").read_text())["tasks"]["dev"]["cmd"],
-            "interactive": True,
-        }
-        tasks = {"version": "3", "vars": {"PYTHON": sys.executable}, "tasks": {"dev": {**dev, "dir": str(PROJECT)}}}
+        ours = yaml.safe_load((PROJECT / "Taskfile.yml").read_text())
+        dev = {**ours["tasks"]["dev"], "dir": str(PROJECT), "deps": []}
+        tasks = {"version": "3", "vars": {**ours["vars"], "PYTHON": sys.executable}, "tasks": {"dev": dev}}
         (tmp_path / "Taskfile.yml").write_text(yaml.safe_dump(tasks))
         task = subprocess.Popen(
             ["nohup", "task", "dev"],
