@@ -24,6 +24,7 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
+from settlement import stopping
 from settlement.jobs import RECHECK_QUEUE
 from settlement.pace import Pace
 from settlement.queue import COUNT_LIVING_WORKERS
@@ -97,6 +98,12 @@ class LanesWorker(Worker):
             for task in beside:
                 task.cancel()
             self._watchdog.end()
+            stopping.forget()
+
+    def stop(self) -> None:
+        """End when the jobs that run have ended; those that only wait end now."""
+        stopping.tell()
+        super().stop()  # type: ignore[no-untyped-call]  # of Procrastinate
 
     async def _fetch_and_process_jobs(self) -> None:
         """Take the lanes' jobs in turns, one for each, until no lane has both a job and a free place."""

@@ -14,7 +14,7 @@ from exchange_site.front.callers import Callers
 from exchange_site.front.lanes import Application, Lane, Sender
 from exchange_site.front.late import LateAnswers, brings_password
 from exchange_site.front.readings import refuse_too_large
-from exchange_site.front.refusals import refuse
+from exchange_site.front.refusals import record_gone, refuse
 from exchange_site.front.staff import find_staff, has_session
 from exchange_site.front.streams import Streams
 from exchange_site.front.waiting import Waiting
@@ -40,7 +40,7 @@ class Reception:
         self._bodies = Bodies(timeout_seconds=serving.request_timeout.total_seconds())
         self._lock = Lock()  # large bodies are counted and begun in several threads
         self._callers, self._late = Callers(), LateAnswers()
-        self._streams, self._waiting = Streams(), Waiting(resume=self._take)
+        self._streams, self._waiting = Streams(), Waiting(resume=self._take, lose=record_gone)
         sender = Sender(application=application, late=self._late, streams=self._streams, waiting=self._waiting)
         make = partial(Lane, sender, most_seconds=serving.queue_timeout.total_seconds())
         self._common = make(name="answers", threads=serving.web_threads, places=serving.web_queue)

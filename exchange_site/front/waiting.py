@@ -19,7 +19,6 @@ from typing import Any, Final
 from django.db import close_old_connections, connections
 
 from exchange_site.front.arrivals import Arrival
-from exchange_site.front.refusals import record_gone
 from wallets.web.problems import NO_ROOM, TOO_MANY_AT_ONCE, TOO_MANY_WAIT, ProblemKind
 from wallets.web.waiting_answers import ReadStates, WaitingAnswer, Watched
 
@@ -49,10 +48,13 @@ class _Waiter:
 
 
 class Waiting:
-    """The requests of a process that wait. `resume` is given each one that has waited for long enough."""
+    """The requests of a process that wait.
 
-    def __init__(self, *, resume: Callable[[Arrival], None]) -> None:
-        self._resume = resume
+    `resume` is given each one that has waited for long enough, `lose` each one whose caller has gone.
+    """
+
+    def __init__(self, *, resume: Callable[[Arrival], None], lose: Callable[[Arrival], None]) -> None:
+        self._resume, self._lose = resume, lose
         self._lock = Lock()
         self._waiters: dict[_Waiter, None] = {}
         self._of: Counter[int] = Counter()
@@ -75,7 +77,7 @@ class Waiting:
         waiter = _Waiter(arrival, answer.watched, until, gone=gone)
         refused, kind = self._add(waiter)
         if refused is not waiter:
-            gone.add_done_callback(lambda _: self._note_gone(waiter))  # the waiter's own may be None by now
+            gone.add_done_callback(lambda _: self._leave(waiter))  # the waiter's own may be None by now
         if refused is None:
             return None
         _cease(refused)
@@ -118,9 +120,9 @@ class Waiting:
         self._drop(newest)
         return newest, TOO_MANY_AT_ONCE
 
-    def _note_gone(self, waiter: _Waiter) -> None:
+    def _leave(self, waiter: _Waiter) -> None:
         if self._forget(waiter):
-            record_gone(waiter.arrival)
+            self._lose(waiter.arrival)
 
     def _forget(self, waiter: _Waiter) -> bool:
         """Let go of a request. Say whether it waited still."""

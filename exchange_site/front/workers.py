@@ -26,6 +26,13 @@ class Server(MPServer):
         super().__init__(*arguments, **named)
         self._outlives_terminal = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by nohup
 
+    def _init_shared_socket(self) -> None:
+        """Refuse an address that cannot be listened on with one sentence, and without the traces of two languages."""
+        try:
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise SystemExit(f"The API cannot listen on {self._bind_addr_fmt}: {str(error).splitlines()[0]}") from None
+
     def signal_handler_reload(self, *_: Any) -> None:
         """End when the terminal is closed (SIGHUP), as on SIGTERM; go on if nohup has started this.
 

@@ -12,8 +12,14 @@ from exchange_site.metrics.endpoint import may_read, render
 
 
 def serve_metrics(*, port: int) -> None:
-    """Answer /metrics from threads of this process, one a connection: a stalled client does not block the others."""
-    server = make_server("", port, _answer, server_class=ThreadingWSGIServer, handler_class=_Silent)
+    """Answer /metrics from threads of this process, one a connection: a stalled client does not block the others.
+
+    Ends the process with a sentence if it cannot listen on the port.
+    """
+    try:
+        server = make_server("", port, _answer, server_class=ThreadingWSGIServer, handler_class=_Silent)
+    except OSError as error:
+        raise SystemExit(f"The worker cannot serve metrics on port {port}: {error}") from error
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 

@@ -91,7 +91,10 @@ async def _serve(options: argparse.Namespace) -> None:
         app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
     await runner.setup()
-    await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
+    try:
+        await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
+    except OSError as error:
+        raise SystemExit(f"The exchange simulator cannot listen on {options.host}:{options.port}: {error}") from error
     sys.stdout.write(f"exchange simulator on http://{options.host}:{options.port}, book {options.book}\n")
     sys.stdout.flush()
     matching = asyncio.create_task(_match(book))

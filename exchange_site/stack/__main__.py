@@ -25,10 +25,14 @@ from exchange_site.stack.servers import ServerFailed, create_database
 _BY_SIGNAL: Final = 128
 _INTERRUPTED: Final = _BY_SIGNAL + signal.SIGINT
 """Exit codes of a shell's programs that a signal has ended."""
+_TELLING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code. Expected errors are printed as a sentence, without a traceback."""
+    if arguments[:1] == [WITH_PARENT]:
+        end_with(int(arguments[1]), number=signal.SIGTERM)
+        arguments = arguments[2:]
     command, *rest = arguments or ["help"]
     if command not in _COMMANDS:
         sys.stderr.write(f"{__doc__}\n")
@@ -70,19 +74,22 @@ def _end_cleanly() -> None:
     def end(number: int, _: object) -> None:
         raise SystemExit(_BY_SIGNAL + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, end)
+    for number in _TELLING:
+        _hear(number, end)
+
+
+def _hear(number: int, handler: Callable[[int, object], object]) -> None:
+    """Handle a signal, unless nohup or a shell lets this process ignore it."""
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 # Imports are deferred so that no command loads the modules of the others.
 
 
-def _dev(arguments: list[str]) -> int:
+def _dev(_: list[str]) -> int:
     set_umask()
     _end_cleanly()
-    if arguments[:1] == [WITH_PARENT]:
-        end_with(int(arguments[1]), number=signal.SIGTERM)
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
     sys.stdout.flush()
     from exchange_site.stack.supervisor import run_stack
@@ -105,6 +112,7 @@ def _supervise(arguments: list[str]) -> int:
 
 def _demo(arguments: list[str]) -> int:
     set_umask()
+    _end_cleanly()
     from exchange_site.stack.demo.run import run_demo
 
     return run_demo(arguments)
@@ -113,6 +121,7 @@ def _demo(arguments: list[str]) -> int:
 def _manage(arguments: list[str]) -> int:
     """Run manage.py against the running stack; if there is none, start its servers for this command only."""
     umask = set_umask()
+    _end_cleanly()
     running = find_running_stack(data_dir())
     if running:
         return _run(arguments, {**running.environment, **running.owner}, umask=umask)
@@ -132,9 +141,17 @@ def _run_with_own_servers(arguments: list[str], *, umask: int) -> int:
 
 
 def _run(arguments: list[str], environment: dict[str, str], *, umask: int) -> int:
-    """Run manage.py with the umask of the shell, for the files that the command writes."""
-    variables = {**environment, **os.environ}
-    return subprocess.run(manage(*arguments), env=variables, cwd=PROJECT, check=False, umask=umask).returncode  # noqa: S603  a command of ours
+    """Run manage.py with the umask of the shell, for the files that the command writes. It decides when it ends.
+
+    The terminal's signals reach it too, so Ctrl-C is left to it. SIGTERM and SIGHUP are passed on.
+    """
+    given = {name: value for name, value in os.environ.items() if value or name not in environment}
+    variables = {**environment, **given}
+    _hear(signal.SIGINT, lambda *_: None)
+    child = subprocess.Popen(manage(*arguments), env=variables, cwd=PROJECT, umask=umask)  # noqa: S603  a command of ours
+    for number in _TELLING:
+        _hear(number, lambda number, _: child.send_signal(number))
+    return child.wait()
 
 
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {

@@ -25,7 +25,7 @@ PID_FILE: Final = "dev.pid"
 ENVIRONMENT_FILE: Final = "stack.env"
 OWNER_FILE: Final = "owner.env"
 WITH_PARENT: Final = "--with-parent"
-"""The option of `dev` that ends the stack if the process that started it, whose id follows, is killed."""
+"""The option, before a command, that ends the command if the process that started it, whose id follows, is killed."""
 _BESIDE: Final = "start a second one beside it: DATA_DIR=.data2 PORT=8001 task dev"
 _READY_SECONDS: Final = 300.0
 _LEFTOVER_SECONDS: Final = 4.0
@@ -67,7 +67,7 @@ def running_stack(
     (folder / "stack.log").unlink(missing_ok=True)
     own = {"DATA_DIR": str(folder), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
     child = start(
-        [sys.executable, "-m", "exchange_site.stack", "dev", WITH_PARENT, str(os.getpid())],
+        [sys.executable, "-m", "exchange_site.stack", WITH_PARENT, str(os.getpid()), "dev"],
         environment={**os.environ, **own, **environment},
         output=folder / "stack.log",
     )

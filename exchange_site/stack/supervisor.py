@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from rich.console import Console
 from supervisor import supervisord
-from supervisor.loggers import LevelsByName
+from supervisor.loggers import Handler, LevelsByName
 from supervisor.medusa.asyncore_25 import dispatcher
 from supervisor.options import ServerOptions
 
@@ -120,6 +120,7 @@ def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:
 def supervise(configuration: Path) -> int:
     """Run supervisord until it is told to stop, and return the exit code."""
     atexit.register(gc.freeze)  # Python would look through all objects again when it ends, for up to a second
+    Handler.handleError = _lose_line
     options = _Options()
     options.realize(["--nodaemon", "-c", str(configuration)], doc=__doc__)
     options.first, options.test = True, False
@@ -127,6 +128,15 @@ def supervise(configuration: Path) -> int:
     options.close_httpservers()
     options.close_logger()
     return 1 if (configuration.parent / FAILED).exists() else 0
+
+
+def _lose_line(_: Handler) -> None:
+    """Lose a line that cannot be written, because the disk is full or the program that read the output has gone.
+
+    supervisord would print the error, which fails too, and end before its programs.
+    """
+    if not isinstance(sys.exc_info()[1], OSError):
+        raise  # noqa: PLE0704  the error that is being handled
 
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
@@ -215,7 +225,8 @@ def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: 
 
 
 def _once(name: str, command: Sequence[str], *, priority: int) -> str:
-    lines = ["autostart=true", "startsecs=0", "autorestart=false", "stopsignal=TERM"]
+    """Return the section of a program that runs until it has succeeded or failed, and again only if it was killed."""
+    lines = ["autostart=true", "startsecs=0", "autorestart=unexpected", "exitcodes=0,1", "stopsignal=TERM"]
     return _section(name, command, *lines, priority=priority, stop_seconds=2)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exchange_site.database.owner import as_owner
+from settlement import stopping
 from settlement.models import (
     Attempt,
     AttemptState,
@@ -323,6 +324,16 @@ class TestTheWatch:
         restore()
         keep_watch()
         assert (venue.calls["balances"], watch().doubted_at) == (1, None)
+
+    def test_leaves_the_doubt_if_its_worker_is_told_to_stop_while_it_waits(self, venue, keep_watch, settings):
+        configure(settings, "VENUE", recv_window=timedelta(seconds=2))
+        restore()
+        stopping.tell()
+        try:
+            keep_watch()
+        finally:
+            stopping.forget()
+        assert (venue.calls, watch().doubted_at is None) == ({}, False)
 
     def test_is_kept_by_one_thread_of_a_process(self, venue, keep_watch):
         restore()

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import statistics
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,7 +15,9 @@ import httpx
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from exchange_site.stack.processes import API, PROJECT, WORKER
 from settlement.verification import verify_everything
+from tests.conftest import process_environment
 from tests.processes import at_once, insist, somebody_waits_for_a_lock, wait_for
 from trading.models import Order
 from wallets.models import Transaction
@@ -163,8 +167,6 @@ def test_a_wallet_locked_for_too_long_is_busy(two_apis, shopper, coin):
 
 
 def test_production_refuses_development_secrets():
-    import subprocess
-
     environment = {name: value for name, value in os.environ.items() if "SECRET" not in name}
     for extra in ({}, {"SECRET_KEY": "x" * 50}, {"SECRET_KEY": "x" * 50, "JWT_SECRET_KEY": "x" * 50}):
         done = subprocess.run(
@@ -176,3 +178,34 @@ def test_production_refuses_development_secrets():
         )
         assert done.returncode != 0
         assert "SECRET_KEY must" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "option", "words"),
+    [
+        (API, "PORT", "The API cannot listen on 127.0.0.1:"),
+        (WORKER, "WORKER_METRICS_PORT", "The worker cannot serve metrics on port "),
+        (
+            (sys.executable, "-m", "exchange_site.simulator"),
+            "--port",
+            "The exchange simulator cannot listen on 127.0.0.1:",
+        ),
+    ],
+)
+def test_a_taken_port_costs_one_sentence(simulator, tmp_path, program, option, words):
+    with socket.create_server(("", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        arguments = (option, port, "--book", str(tmp_path / "other")) if option.startswith("-") else ()
+        environment = process_environment(**({} if arguments else {option: port}))
+        ended = subprocess.run(
+            [*program, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines()[-1].startswith(words + port)
+    assert "Traceback" not in ended.stderr

@@ -16,6 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from exchange_site.front.arrivals import Arrival
+from exchange_site.front.refusals import record_gone
 from exchange_site.front.waiting import _MOST, _MOST_OF_ONE, Waiting
 from exchange_site.stack.processes import API, free_port, local_url, start, wait_for_answer
 from tests.conftest import process_environment
@@ -254,7 +255,7 @@ class TestThePlacesOfThoseWhoWait:
 
     @pytest.fixture
     def waiting(self, resumed):
-        waiting = Waiting(resume=resumed.append)
+        waiting = Waiting(resume=resumed.append, lose=record_gone)
         yield waiting
         waiting.stop()
 
@@ -304,7 +305,7 @@ class TestTheThreadOfThoseWhoWait:
             if arrival.address == "crashes":
                 raise SystemExit("no such header")
 
-        waiting = Waiting(resume=note)
+        waiting = Waiting(resume=note, lose=record_gone)
         yield waiting
         waiting.stop()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from exchange_site.stack.environment import owner_variables, postgres_variables
 from exchange_site.stack.processes import PROJECT, NotInTime, answers, free_port, wait_until
 from exchange_site.stack.running import StackAddresses, claim, find_running_stack, running_stack
 from exchange_site.stack.servers import connect, prepare_postgres
+from exchange_site.stack.supervisor import _Signals
 from tests.patience import stretched
 from tests.processes import find_lifeline
 
@@ -193,6 +195,46 @@ class TestRunning:
         )
         assert asked.stdout.split() == ["1"]
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_leaves_it_to_a_management_command_when_it_ends(
+        self, running: StackAddresses, number: signal.Signals
+    ) -> None:
+        """Ctrl-C reaches both processes; SIGTERM is sent to the first one only."""
+        ending = f"import signal, time; signal.signal({number}, lambda *_: (time.sleep(1), print('ended'), exit(3)))"
+        command = subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0"],
+            cwd=PROJECT,
+            env={**os.environ, "DATA_DIR": str(data_dir(running))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert command.stdin
+        assert command.stdout
+        with command:
+            command.stdin.write(f"{ending}; print('begun', flush=True); signal.pause()\n")
+            command.stdin.close()
+            assert command.stdout.readline() == "begun\n"
+            (os.killpg if number == signal.SIGINT else os.kill)(command.pid, number)
+            assert (command.stdout.read(), command.wait(60)) == ("ended\n", 3)
+
+    def test_ends_its_servers_when_a_command_is_told_to_end(self, folder: Path) -> None:
+        code = "import time; print('begun', flush=True); time.sleep(600)"
+        command = subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "manage", "shell", "-v", "0", "-c", code],
+            cwd=PROJECT,
+            env={**os.environ, **OWN_SERVERS, "DATA_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with command:
+            assert command.stdout
+            assert command.stdout.readline() == "begun\n"
+            assert processes(folder, PROGRAMS["postgres"])
+            command.terminate()
+        assert not processes(folder)
+
 
 class TestKilled:
     @pytest.mark.parametrize("name", PROGRAMS)
@@ -298,10 +340,27 @@ def taken_simulator_port() -> Iterator[None]:
 def test_a_stack_ends_at_once_if_the_command_that_started_it_has_ended_already(folder: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    command = [sys.executable, "-m", "exchange_site.stack", "dev", "--with-parent", str(ended.pid)]
+    command = [sys.executable, "-m", "exchange_site.stack", "--with-parent", str(ended.pid), "dev"]
     done = subprocess.run(command, cwd=PROJECT, env={**os.environ, "DATA_DIR": str(folder)}, timeout=60, check=False)
     assert done.returncode == -signal.SIGTERM
     assert list(folder.iterdir()) == []
+
+
+def test_the_supervisors_loop_wakes_for_a_signal() -> None:
+    """Else it would see the end of each program up to a second late, and a stop takes several."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    signals = _Signals()
+    try:
+        assert not select.select([signals.fileno()], [], [], 0)[0]
+        signal.raise_signal(signal.SIGUSR1)
+        assert select.select([signals.fileno()], [], [], 60)[0]
+        signals.handle_read_event()
+        assert not select.select([signals.fileno()], [], [], 0)[0]
+    finally:
+        signal.set_wakeup_fd(-1)
+        signals.close()
+        signals._waking.close()
+        signal.signal(signal.SIGUSR1, before)
 
 
 class TestSideBySide:
@@ -385,11 +444,9 @@ class TestStopped:
         self, running: StackAddresses, tmp_path: Path
     ) -> None:
         folder = data_dir(running)
-        dev = {
-            "cmd": yaml.safe_load((PROJECT / "Taskfile.yml").read_text())["tasks"]["dev"]["cmd"],
-            "interactive": True,
-        }
-        tasks = {"version": "3", "vars": {"PYTHON": sys.executable}, "tasks": {"dev": {**dev, "dir": str(PROJECT)}}}
+        ours = yaml.safe_load((PROJECT / "Taskfile.yml").read_text())
+        dev = {**ours["tasks"]["dev"], "dir": str(PROJECT), "deps": []}
+        tasks = {"version": "3", "vars": {**ours["vars"], "PYTHON": sys.executable}, "tasks": {"dev": dev}}
         (tmp_path / "Taskfile.yml").write_text(yaml.safe_dump(tasks))
         task = subprocess.Popen(
             ["nohup", "task", "dev"],
@@ -406,6 +463,29 @@ class TestStopped:
         task.kill()
         task.wait()
         assert within(20, lambda: not processes(folder)), processes(folder)
+
+    def test_it_starts_also_if_what_prepares_it_is_killed(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        stack = start(folder, PORT=str(free_port()))
+        assert within(60, lambda: processes(folder, "exchange_site.stack prepare"))
+        os.kill(next(iter(processes(folder, "exchange_site.stack prepare"))), signal.SIGKILL)
+        assert within(200, lambda: stack.poll() is not None or find_running_stack(folder))
+        assert is_ready(find_running_stack(folder))
+        stack.terminate()
+        assert "exited: prepare (terminated by SIGKILL" in stack.communicate(timeout=60)[0]
+
+    def test_it_goes_on_when_nobody_reads_its_output_any_more(self, running: StackAddresses) -> None:
+        folder = data_dir(running)
+        stack = start(folder, PORT=str(free_port()))
+        assert within(200, lambda: stack.poll() is not None or find_running_stack(folder))
+        stack.stdout.close()
+        killed = main_process(folder, "api")
+        os.kill(killed, signal.SIGKILL)
+        assert within(20, lambda: main_process(folder, "api") not in {killed, None})
+        assert within(60, lambda: is_ready(find_running_stack(folder)))
+        stack.send_signal(signal.SIGINT)
+        assert stack.wait(60) == 0
+        assert not processes(folder)
 
     def test_its_programs_end_when_its_supervisor_is_killed(self, running: StackAddresses) -> None:
         folder, port = data_dir(running), str(free_port())

@@ -3,8 +3,6 @@
 import fcntl
 import logging
 import os
-import signal
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -40,8 +38,6 @@ def run_demo(arguments: list[str]) -> int:
     if unknown := [each for each in arguments if each != "--exit"]:
         raise StackRefused(f"There is no {unknown[0]}: task demo, or task demo -- --exit, which ends with its story.")
     console = Console(highlight=False)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # the stack has a session of its own, and would go on
-        signal.signal(number, _end)
     try:
         with _stack(console) as addresses:
             os.environ.update(addresses.environment)
@@ -52,10 +48,6 @@ def run_demo(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("The demo was ended before its story was over.")
         return _INTERRUPTED
-
-
-def _end(number: int, _frame: object) -> None:
-    sys.exit(128 + number)
 
 
 def _stack(console: Console) -> AbstractContextManager[StackAddresses]:

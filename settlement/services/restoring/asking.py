@@ -7,7 +7,6 @@ and each that was `sent` there. That begins only when no request sent before the
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from settlement import stopping
 from settlement.clock import database_now
 from settlement.connections import release_database_connection
 from settlement.jobs import settle_batch_later
@@ -148,8 +148,7 @@ def seconds_to_wait(*, watch: Watch) -> float:
 def _resolve(watch: Watch, get_venue: GetVenue) -> None:
     wait = seconds_to_wait(watch=watch)
     release_database_connection()
-    time.sleep(min(wait, _LONGEST_WAIT_SECONDS))
-    if wait > _LONGEST_WAIT_SECONDS:
+    if not stopping.wait(min(wait, _LONGEST_WAIT_SECONDS)) or wait > _LONGEST_WAIT_SECONDS:
         return  # the next run goes on
     answers = ask_venues(since=watch.known_at, get_venue=get_venue)
     if answers.unknown:
