@@ -433,8 +433,16 @@ class TestProduction:
         ]
 
     def test_shows_what_is_wrong_besides_a_malformed_switch(self):
-        sentences = refused({"DEBUG": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
-        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "BIND_ADDRESS"]
+        sentences = refused({"SECURE_SSL_REDIRECT": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
+        assert [sentence.split()[0] for sentence in sentences] == ["SECURE_SSL_REDIRECT:", "PORT:", "BIND_ADDRESS"]
+
+    @pytest.mark.parametrize("debug", ["Flase", " False ", ""])
+    def test_judges_a_malformed_debug_as_production_and_does_not_suggest_to_turn_it_on(self, debug):
+        sentences = refused(
+            {**PRODUCTION, "DEBUG": debug, "PORT": "x", "ALLOWED_HOSTS": "*", "BIND_ADDRESS": EVERYWHERE}
+        )
+        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "ALLOWED_HOSTS"]
+        assert sentences[0].endswith(", as in DEBUG=False")
 
     def test_has_a_test_for_every_rule(self):
         tested = {name for _, names in DANGEROUS for name in names.split()} | {
