@@ -226,7 +226,7 @@ PUBLIC_DEBUG = [
 PAGE = command.PAGE.read_text()
 OF_THE_CODE, OTHERS = PAGE.split("## Docker Compose")
 OF_COMPOSE, OF_TOOLS = OTHERS.split("## Outside of the application")
-EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", command.EXAMPLE.read_text(), re.MULTILINE))
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)='?(.*?)'?$", command.EXAMPLE.read_text(), re.MULTILINE))
 
 
 def rows(part):
@@ -305,6 +305,14 @@ class TestTheExampleFile:
     @pytest.mark.parametrize("name", sorted(EXAMPLE.keys() - {*SECRETS}))
     def test_has_the_default_of_the_code(self, name):
         assert Configuration.read({name: EXAMPLE[name]}) == Configuration.read({})
+
+    def test_is_read_by_a_shell(self):
+        """Without quotes a shell would run a program for each schedule, such as `*`, a file of the folder."""
+        script = f"set -eua; unset PATH; . {command.EXAMPLE}; /usr/bin/env -0"
+        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env={})
+        assert (done.returncode, done.stderr) == (0, "")
+        read = dict(each.split("=", 1) for each in done.stdout.split("\0") if each)
+        assert {name: read.get(name) for name in EXAMPLE} == EXAMPLE
 
     def test_leaves_out_variables_whose_default_depends_on_others(self):
         assert sorted(VARIABLES.keys() - EXAMPLE.keys()) == DERIVED
