@@ -26,8 +26,8 @@ _IN_PRODUCTION: Final = (
 _CEILINGS: Final = "With `DEBUG=False` and without `LOAD_TEST=True`, which a real venue forbids:"
 _EXAMPLE: Final = (
     "Every variable that the project reads, with its development default. The project does not read this file:"
-    " export the variables that you need, or hand a copy of the file to your process manager. A shell, systemd and Docker"
-    " Compose understand its quotes; `docker run --env-file` does not. Written by `task docs`."
+    " export the variables that you need, or hand a copy of the file to your process manager. A shell, systemd and"
+    " Docker Compose understand its quotes; `docker run --env-file` does not. Written by `task docs`."
 )
 
 
