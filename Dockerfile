@@ -66,6 +66,7 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && \
         HOUSE_LOSS_PER_DAY=1 python manage.py collectstatic --noinput
 USER 10001:10001
 EXPOSE 8000
+# Of the API. A worker needs the check of docker-compose.yml, and migrations none.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health/', timeout=4)"]
+    CMD ["python", "-c", "from os import environ; from urllib.request import urlopen; urlopen(f'http://127.0.0.1:{environ[\"PORT\"]}/health/', timeout=4)"]
 CMD ["python", "-m", "exchange_site.serve"]

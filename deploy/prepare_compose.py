@@ -64,7 +64,8 @@ def main() -> int:
     options = parser.parse_args()
     lines = "".join(f"{name}={secrets.token_hex(32)}\n" for name in _SECRETS)
     text = (
-        "# For docker-compose.yml; every variable of config.example.env may be added.\n\n"
+        "# For docker-compose.yml; every variable of config.example.env may be added.\n"
+        "# Compose reads $ and # in a value, except between single quotes.\n\n"
         "# Postgres keeps the owner's password that its data began with: back up this file; store it nowhere else.\n"
         f"{lines}\n{_SANDBOX if options.sandbox else _PRODUCTION}"
     )

@@ -26,7 +26,8 @@ _IN_PRODUCTION: Final = (
 _CEILINGS: Final = "With `DEBUG=False` and without `LOAD_TEST=True`, which a real venue forbids:"
 _EXAMPLE: Final = (
     "Every variable that the project reads, with its development default. The project does not read this file:"
-    " export the variables that you need, or hand the file to your process manager. Written by `task docs`."
+    " export the variables that you need, or hand a copy of the file to your process manager. A shell, systemd and"
+    " Docker Compose understand its quotes; `docker run --env-file` does not. Written by `task docs`."
 )
 
 
@@ -92,7 +93,8 @@ def _example(title: str, groups: list[type[Group]]) -> str:
     for each in _variables(groups):
         mark = "# " if each.default is None or "in_production" in each.words else ""
         value = each.words.get("example", each.words.get("in_production", each.default))
-        lines += [_comment(_meaning(each)), f"{mark}{each.name}={value}\n"]
+        shown = f"'{value}'" if value and " " in value else value
+        lines += [_comment(_meaning(each)), f"{mark}{each.name}={shown}\n"]
     return "".join(lines)
 
 

@@ -37,7 +37,11 @@ class Django(Group):
         example="change-me-to-50-other-random-characters",
     )
     debug: bool = variable(
-        "DEBUG", "True", "`False` in production; some variables below have other defaults then", unit="switch"
+        "DEBUG",
+        "True",
+        "`False` in production; some variables below have other defaults then",
+        unit="switch",
+        such_as="False",
     )
     log_level: LogLevel = variable(
         "LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; use `DEBUG` to find a fault"

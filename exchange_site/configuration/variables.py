@@ -33,7 +33,7 @@ class Words(TypedDict, total=False):
 
     `in_production` is the default in production, if that differs. `shown` replaces the default in
     docs/configuration.md, and `example` replaces it in config.example.env. A `secret` is left out when its group is
-    printed, as on Django's error page. `such_as` replaces an empty default in a sentence that refuses a value.
+    printed, as on Django's error page. `such_as` replaces the default in a sentence that refuses a value.
     """
 
     unit: str

@@ -62,7 +62,8 @@ def check_account(*, configured: ConfiguredVenue, coins: list[str]) -> Check:
         except VenueAway as error:
             return _unanswered("account", error, name=configured.name)
         return Check(subject="account", found=_in_words(terms), fault=_fault_of(terms, configured=configured))
-    return Check(subject="account", fault=f"{configured.name} lists no coin that is on sale.", is_certain=False)
+    fault = f"{configured.name} lists no coin that is on sale." if coins else "no coin is on sale yet."
+    return Check(subject="account", fault=fault, is_certain=False)
 
 
 def check_venue(*, configured: ConfiguredVenue, coins: list[str]) -> Iterator[Check]:

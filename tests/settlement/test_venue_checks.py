@@ -159,6 +159,11 @@ class TestTheAccount:
         check = check_account(configured=venue, coins=["NOSUCH"])
         assert (check.is_certain, check.fault) == (False, "binance lists no coin that is on sale.")
 
+    def test_is_not_known_in_a_new_installation_and_the_venue_is_not_to_blame(self, simulator, fresh_markets):
+        [venue] = list_venues()
+        check = check_account(configured=venue, coins=[])
+        assert (check.is_certain, check.fault) == (False, "no coin is on sale yet.")
+
 
 @pytest.mark.django_db(transaction=True)
 class TestVenueCheck:

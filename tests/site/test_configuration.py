@@ -226,7 +226,7 @@ PUBLIC_DEBUG = [
 PAGE = command.PAGE.read_text()
 OF_THE_CODE, OTHERS = PAGE.split("## Docker Compose")
 OF_COMPOSE, OF_TOOLS = OTHERS.split("## Outside of the application")
-EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", command.EXAMPLE.read_text(), re.MULTILINE))
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)='?(.*?)'?$", command.EXAMPLE.read_text(), re.MULTILINE))
 
 
 def rows(part):
@@ -305,6 +305,14 @@ class TestTheExampleFile:
     @pytest.mark.parametrize("name", sorted(EXAMPLE.keys() - {*SECRETS}))
     def test_has_the_default_of_the_code(self, name):
         assert Configuration.read({name: EXAMPLE[name]}) == Configuration.read({})
+
+    def test_is_read_by_a_shell(self):
+        """Without quotes a shell would run a program for each schedule, such as `*`, a file of the folder."""
+        script = f"set -eua; unset PATH; . {command.EXAMPLE}; /usr/bin/env -0"
+        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env={})
+        assert (done.returncode, done.stderr) == (0, "")
+        read = dict(each.split("=", 1) for each in done.stdout.split("\0") if each)
+        assert {name: read.get(name) for name in EXAMPLE} == EXAMPLE
 
     def test_leaves_out_variables_whose_default_depends_on_others(self):
         assert sorted(VARIABLES.keys() - EXAMPLE.keys()) == DERIVED
@@ -433,8 +441,16 @@ class TestProduction:
         ]
 
     def test_shows_what_is_wrong_besides_a_malformed_switch(self):
-        sentences = refused({"DEBUG": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
-        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "BIND_ADDRESS"]
+        sentences = refused({"SECURE_SSL_REDIRECT": "nope", "PORT": "x", "BIND_ADDRESS": EVERYWHERE})
+        assert [sentence.split()[0] for sentence in sentences] == ["SECURE_SSL_REDIRECT:", "PORT:", "BIND_ADDRESS"]
+
+    @pytest.mark.parametrize("debug", ["Flase", " False ", ""])
+    def test_judges_a_malformed_debug_as_production_and_does_not_suggest_to_turn_it_on(self, debug):
+        sentences = refused(
+            {**PRODUCTION, "DEBUG": debug, "PORT": "x", "ALLOWED_HOSTS": "*", "BIND_ADDRESS": EVERYWHERE}
+        )
+        assert [sentence.split()[0] for sentence in sentences] == ["DEBUG:", "PORT:", "ALLOWED_HOSTS"]
+        assert sentences[0].endswith(", as in DEBUG=False")
 
     def test_has_a_test_for_every_rule(self):
         tested = {name for _, names in DANGEROUS for name in names.split()} | {

@@ -293,6 +293,15 @@ class TestImage:
         assert not re.search("SECRET|PASSWORD|TOKEN", environment)
         assert re.findall(r"^USER (.*)$", dockerfile, re.MULTILINE) == ["10001:10001"]
 
+    def test_is_healthy_while_the_api_answers_on_its_port(self, dockerfile):
+        command = json.loads(re.search(r"^HEALTHCHECK (?:.*\\\n)*.*?CMD (.*)$", dockerfile, re.MULTILINE)[1])
+        with upstream() as api:
+            port = str(api.server_port)
+            assert subprocess.run([sys.executable, *command[1:]], env={"PORT": port}, check=False).returncode == 0
+            assert api.asked == 1
+        done = subprocess.run([sys.executable, *command[1:]], env={"PORT": port}, capture_output=True, check=False)
+        assert done.returncode == 1
+
     def test_works_without_the_modules_that_it_leaves_out(self, tmp_path):
         """Management commands run in a folder that holds the image's files alone."""
         install_image(tmp_path)
