@@ -1,7 +1,8 @@
 """Tells an error tracker about errors, and a collector about traces, if the environment names one.
 
 What leaves is listed, fact by fact: no address, name, token, amount, header or body, and no text of an error, which may
-hold any of these. Without the variables neither package is imported.
+hold any of these. Without the variables we import neither package; redis-py imports a part of OpenTelemetry where it is
+installed, and uses none of it.
 """
 
 from collections.abc import Callable
