@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     leave_out_foreign_variables()
+    open_closed_streams()
     print_what_the_terminal_can_show()
     try:
         return _COMMANDS[command](rest)
@@ -38,6 +39,14 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{explain_os_error(error, data_dir())}\n")
     return 1
+
+
+def open_closed_streams() -> None:
+    """Open /dev/null where this process was started without stdin, stdout or stderr; files would get their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  it stays open
 
 
 def print_what_the_terminal_can_show() -> None:
@@ -65,6 +74,11 @@ def _dev(arguments: list[str]) -> int:
     set_umask()
     if arguments[:1] == [WITH_PARENT]:
         end_with(int(arguments[1]), number=signal.SIGTERM)
+    elif arguments:
+        raise StackRefused(
+            f"There is no {arguments[0]}: task dev has no options. Variables say what is to be different:"
+            " PORT=8001 task dev"
+        )
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
     sys.stdout.flush()
     from exchange_site.stack.supervisor import run_stack

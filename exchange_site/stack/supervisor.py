@@ -4,19 +4,18 @@ Its program `prepare` runs once: it waits for Postgres, migrates, seeds and then
 ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
-import fcntl
 import os
 import signal
-import stat
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from supervisor import supervisord
-from supervisor.loggers import LevelsByName
+from supervisor import loggers, supervisord
+from supervisor.loggers import LevelsByName, StreamHandler
 from supervisor.options import ServerOptions
 
 from exchange_site.stack.binaries import double_quoted, server_user, write_private
@@ -45,6 +44,7 @@ from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
+_OUTPUT: Final = "/dev/fd/1"
 _SUPERVISORD: Final = """
 [supervisord]
 pidfile={pid_file}
@@ -80,7 +80,6 @@ def run_stack() -> None:
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configure(folder, servers, environment))
     os.chdir(PROJECT)
-    _append_output()
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
     os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
 
@@ -115,6 +114,7 @@ def _prepare(folder: Path) -> tuple[list[Server], dict[str, str]]:
 
 def supervise(configuration: Path) -> int:
     """Run supervisord until it is told to stop, and return the exit code."""
+    loggers.handle_file = partial(_handle_file, loggers.handle_file)
     options = _Options()
     options.realize(["--nodaemon", "-c", str(configuration)], doc=__doc__)
     options.first, options.test = True, False
@@ -122,6 +122,21 @@ def supervise(configuration: Path) -> int:
     options.close_httpservers()
     options.close_logger()
     return 1 if (configuration.parent / FAILED).exists() else 0
+
+
+def _handle_file(usual: Callable[..., None], logger: Any, filename: str, fmt: str, **rotation: Any) -> None:
+    """Let a logger write to a file; to this process's output without opening that, because it is open already.
+
+    By its name it opens for the user alone who has made it, which is not this one after `su` or `sudo`, and not at all
+    if it is a socket. supervisord would then start nothing, and would not say so.
+    """
+    if filename != _OUTPUT:
+        usual(logger, filename, fmt, **rotation)
+        return
+    handler = StreamHandler(os.fdopen(os.dup(1), "wb"))
+    handler.setFormat(fmt)
+    handler.setLevel(logger.level)
+    logger.addHandler(handler)
 
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
@@ -191,7 +206,7 @@ def _once(name: str, command: Sequence[str], *, priority: int) -> str:
 def _section(
     name: str, command: Sequence[str], *lines: str, priority: int, stop_seconds: int, log: Path | None = None
 ) -> str:
-    """Return a section of supervisord's configuration. Output goes to the terminal, or to `log`."""
+    """Return a section of supervisord's configuration. Output goes to this process's, or to `log`."""
     return "\n".join(
         [
             f"[program:{name}]",
@@ -201,24 +216,11 @@ def _section(
             "stopasgroup=false",
             "killasgroup=true",
             "redirect_stderr=true",
-            *(_log_file(log) if log else _output(name)),
+            *(_log_file(log) if log else [f"stdout_logfile={_OUTPUT}", "stdout_logfile_maxbytes=0"]),
             *lines,
             "",
         ]
     )
-
-
-def _output(name: str) -> list[str]:
-    """Send output to the terminal; or to a file if stdout is a socket, which cannot be opened by name."""
-    if stat.S_ISSOCK(os.fstat(1).st_mode):
-        return [_log_name(Path(os.environ["DATA_DIR"]) / f"{name}.log")]
-    return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
-
-
-def _append_output() -> None:
-    """Let all programs append to the file that is this process's output: supervisord opens it once for each of them."""
-    if stat.S_ISREG(os.fstat(1).st_mode):
-        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def _log_file(log: Path) -> list[str]:
