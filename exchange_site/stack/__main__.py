@@ -22,6 +22,9 @@ from exchange_site.stack.refusals import StackRefused, explain_os_error, open_fo
 from exchange_site.stack.running import WITH_PARENT, claim, find_running_stack
 from exchange_site.stack.servers import ServerFailed, create_database
 
+_STOPPED: Final = 128 + signal.SIGINT
+"""The exit code that shells give a command which Ctrl-C has ended."""
+
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code. Expected errors are printed as a sentence, without a traceback."""
@@ -36,6 +39,8 @@ def main(arguments: list[str]) -> int:
         return _COMMANDS[command](rest)
     except (StackRefused, NoServers, ServerFailed) as error:
         sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        return _STOPPED
     except OSError as error:
         sys.stderr.write(f"{explain_os_error(error, data_dir())}\n")
     return 1

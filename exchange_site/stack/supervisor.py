@@ -45,6 +45,7 @@ from exchange_site.stack.steps import Step, showing_steps, write_step
 FAILED: Final = "failed"
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
 _OUTPUT: Final = "/dev/fd/1"
+_COLUMNS: Final = 80  # of a terminal that does not know its width
 _SUPERVISORD: Final = """
 [supervisord]
 pidfile={pid_file}
@@ -237,7 +238,7 @@ def _log_name(log: Path) -> str:
 
 def _terminal() -> list[str]:
     """Return the width of this process's terminal, to which supervisord passes output on; nothing without one."""
-    return [str(os.get_terminal_size(1).columns)] if os.isatty(1) else []
+    return [str(os.get_terminal_size(1).columns or _COLUMNS)] if os.isatty(1) else []
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -283,6 +284,24 @@ class TestAnOption:
     def test_is_refused_because_variables_say_what_is_to_be_different(self, tmp_path):
         assert_refused(dev(tmp_path / "data", "--port"), "There is no --port", "PORT=8001 task dev")
         assert not (tmp_path / "data").exists()
+
+
+class TestCtrlC:
+    @pytest.mark.timeout(120)
+    def test_at_the_first_line_ends_the_start_without_a_traceback(self, tmp_path):
+        with subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "dev"],
+            cwd=PROJECT,
+            env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "POSTGRES_HOST": "", "REDIS_HOST": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout.readline().startswith("Starting the exchange on ")
+            process.send_signal(signal.SIGINT)
+            assert process.communicate()[1] == ""
+        assert process.returncode == 130
 
 
 class TestNoOutput:
