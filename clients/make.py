@@ -10,6 +10,7 @@ installed.
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -55,7 +56,8 @@ def main() -> int:
 
 def cache() -> Path:
     """Return the folder for the generators, and for the clients if no other is named."""
-    return Path(os.environ.get("DATA_DIR") or HERE.parent / ".data").resolve() / "clients"
+    named = os.path.expanduser(os.environ.get("DATA_DIR") or HERE.parent / ".data")  # noqa: PTH111  as the stack does
+    return Path(named).resolve() / "clients"
 
 
 def read_options() -> argparse.Namespace:
@@ -85,14 +87,29 @@ def fetch_document(source: str, *, to: Path) -> Path:
     if not source.startswith(("http://", "https://")):
         if not Path(source).is_file():
             raise CannotMake(f"There is no file {source}. Name the document, or its address at a running service.")
+        refuse_other_documents(Path(source).read_bytes(), source)
         return Path(source).resolve()
     copy = to / "openapi.json"
     try:
         with urllib.request.urlopen(source, timeout=30) as answer:
-            copy.write_bytes(answer.read())
+            content = answer.read()
     except OSError as error:
-        raise CannotMake(f"{source} cannot be read: {error}") from error
+        reason = getattr(error, "reason", error)
+        said = getattr(reason, "strerror", None) or reason
+        raise CannotMake(f"{source} cannot be read: {said}. Does the service run there?") from error
+    refuse_other_documents(content, source)
+    copy.write_bytes(content)
     return copy
+
+
+def refuse_other_documents(content: bytes, source: str) -> None:
+    """Raise CannotMake if this is no OpenAPI document, but a page, say."""
+    try:
+        is_document = "openapi" in json.loads(content)
+    except (ValueError, TypeError):
+        is_document = False
+    if not is_document:
+        raise CannotMake(f"{source} is no OpenAPI document in JSON. A service has its own at /api/v1/openapi.json.")
 
 
 def make_python(document: Path, *, to: Path) -> str:

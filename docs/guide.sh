@@ -9,6 +9,11 @@ name=alice-$(date +%s)
 field() { echo "$2" | python3 -c "import json, sys; answer = json.load(sys.stdin); print(answer.get('$1') or sys.exit(str(answer)))"; }
 call() { curl --silent --show-error "$@" && echo; }
 
+curl --silent --output /dev/null "$api/exchanges/crypto-currencies/" || {
+    echo "Nothing answers at $api. Run 'task dev' first, or name another address, as this script's third line does." >&2
+    exit 1
+}
+
 printf '\n%s\n' '== Sign up'
 tokens=$(call $api/accounts/auth/register/ -H "$json" -d '{"username": "'$name'", "password": "password123"}'); echo "$tokens"
 refresh=$(field refresh "$tokens")

@@ -11,6 +11,11 @@ _HEAD: Final = """\
 # Another address: api=http://127.0.0.1:8001/api/v1 sh docs/guide.sh
 set -eu
 """
+_CHECK: Final = """
+curl --silent --output /dev/null "$api/exchanges/crypto-currencies/" || {
+    echo "Nothing answers at $api. Run 'task dev' first, or name another address, as this script's third line does." >&2
+    exit 1
+}"""
 _PART: Final = re.compile(r"^## (?P<title>[^\n]*)$|^```sh\n(?P<commands>.*?)\n```$", re.DOTALL | re.MULTILINE)
 
 
@@ -22,6 +27,8 @@ def make_script(guide: str) -> str:
             title = part["title"]
             continue
         if title:
+            if len(lines) == 2:  # noqa: PLR2004  after the head and the definitions
+                lines.append(_CHECK)
             lines.append(f"\nprintf '\\n%s\\n' '== {title}'")
             title = ""
         lines.append(part["commands"])

@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import atexit
 import gc
+import os
 import signal
+import sqlite3
 import sys
 from decimal import Decimal, getcontext
 from pathlib import Path
@@ -81,7 +83,7 @@ def _spread(text: str) -> Decimal:
 
 async def _serve(options: argparse.Namespace) -> None:
     getcontext().prec = _DIGITS
-    book = Book(options.book, spread=options.spread)
+    book = _open_book(options)
     app = web.Application(middlewares=[control.answer_bad_input, answer_within_limits])
     if options.magic:
         book.list_missing(magic_prices())
@@ -91,10 +93,7 @@ async def _serve(options: argparse.Namespace) -> None:
         app.add_routes(module.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
-    except OSError as error:
-        raise SystemExit(f"The exchange simulator cannot listen on {options.host}:{options.port}: {error}") from error
+    await _listen(runner, options)
     sys.stdout.write(f"exchange simulator on http://{options.host}:{options.port}, book {options.book}\n")
     sys.stdout.flush()
     matching = asyncio.create_task(_match(book))
@@ -102,6 +101,26 @@ async def _serve(options: argparse.Namespace) -> None:
     matching.cancel()
     await runner.cleanup()
     book.close()
+
+
+def _open_book(options: argparse.Namespace) -> Book:
+    """Open the book, or end the process with a sentence."""
+    try:
+        return Book(options.book, spread=options.spread)
+    except sqlite3.Error as error:
+        sys.exit(
+            f"The book {options.book} cannot be used: {error}. Delete it if it is none, or name another: --book FILE"
+        )
+
+
+async def _listen(runner: web.AppRunner, options: argparse.Namespace) -> None:
+    """Listen, or end the process with a sentence."""
+    try:
+        await web.TCPSite(runner, options.host, options.port, reuse_address=True).start()
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error).rstrip(".")
+        sys.exit(f"Nothing can listen on {options.host}:{options.port}: {reason}. Choose another port: --port 9101")
 
 
 async def _match(book: Book) -> None:

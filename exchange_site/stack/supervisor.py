@@ -5,21 +5,20 @@ ends when the terminal is closed. If the start fails, its exit code is 1.
 """
 
 import atexit
-import fcntl
 import gc
 import os
 import signal
 import socket
-import stat
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from supervisor import supervisord
-from supervisor.loggers import Handler, LevelsByName
+from supervisor import loggers, supervisord
+from supervisor.loggers import Handler, LevelsByName, StreamHandler
 from supervisor.medusa.asyncore_25 import dispatcher
 from supervisor.options import ServerOptions
 
@@ -49,6 +48,8 @@ from exchange_site.stack.steps import Step, showing_steps, write_step
 
 FAILED: Final = "failed"
 _RESTARTED: Final = ("autorestart=true", "startsecs=1", "startretries=1000000")
+_OUTPUT: Final = "/dev/fd/1"
+_COLUMNS: Final = 80  # of a terminal that does not know its width
 _SUPERVISORD: Final = """
 [supervisord]
 pidfile={pid_file}
@@ -84,7 +85,6 @@ def run_stack() -> None:
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configure(folder, servers, environment))
     os.chdir(PROJECT)
-    _append_output()
     command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(configuration)]
     os.execv(sys.executable, command)  # noqa: S606  so that supervisord gets Ctrl-C and keeps the pid
 
@@ -121,6 +121,7 @@ def supervise(configuration: Path) -> int:
     """Run supervisord until it is told to stop, and return the exit code."""
     atexit.register(gc.freeze)  # Python would look through all objects again when it ends, for up to a second
     Handler.handleError = _lose_line
+    loggers.handle_file = partial(_handle_file, loggers.handle_file)
     options = _Options()
     options.realize(["--nodaemon", "-c", str(configuration)], doc=__doc__)
     options.first, options.test = True, False
@@ -137,6 +138,21 @@ def _lose_line(_: Handler) -> None:
     """
     if not isinstance(sys.exc_info()[1], OSError):
         raise  # noqa: PLE0704  the error that is being handled
+
+
+def _handle_file(usual: Callable[..., None], logger: Any, filename: str, fmt: str, **rotation: Any) -> None:
+    """Let a logger write to a file; to this process's output without opening that, because it is open already.
+
+    By its name it opens for the user alone who has made it, which is not this one after `su` or `sudo`, and not at all
+    if it is a socket. supervisord would then start nothing, and would not say so.
+    """
+    if filename != _OUTPUT:
+        usual(logger, filename, fmt, **rotation)
+        return
+    handler = StreamHandler(os.fdopen(os.dup(1), "wb", buffering=0))
+    handler.setFormat(fmt)
+    handler.setLevel(logger.level)
+    logger.addHandler(handler)
 
 
 class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no types
@@ -233,7 +249,7 @@ def _once(name: str, command: Sequence[str], *, priority: int) -> str:
 def _section(
     name: str, command: Sequence[str], *lines: str, priority: int, stop_seconds: int, log: Path | None = None
 ) -> str:
-    """Return a section of supervisord's configuration. Output goes to the terminal, or to `log`."""
+    """Return a section of supervisord's configuration. Output goes to this process's, or to `log`."""
     return "\n".join(
         [
             f"[program:{name}]",
@@ -243,24 +259,11 @@ def _section(
             "stopasgroup=false",
             "killasgroup=true",
             "redirect_stderr=true",
-            *(_log_file(log) if log else _output(name)),
+            *(_log_file(log) if log else [f"stdout_logfile={_OUTPUT}", "stdout_logfile_maxbytes=0"]),
             *lines,
             "",
         ]
     )
-
-
-def _output(name: str) -> list[str]:
-    """Send output to the terminal; or to a file if stdout is a socket, which cannot be opened by name."""
-    if stat.S_ISSOCK(os.fstat(1).st_mode):
-        return [_log_name(Path(os.environ["DATA_DIR"]) / f"{name}.log")]
-    return ["stdout_logfile=/dev/fd/1", "stdout_logfile_maxbytes=0"]
-
-
-def _append_output() -> None:
-    """Let all programs append to the file that is this process's output: supervisord opens it once for each of them."""
-    if stat.S_ISREG(os.fstat(1).st_mode):
-        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def _log_file(log: Path) -> list[str]:
@@ -277,7 +280,7 @@ def _log_name(log: Path) -> str:
 
 def _terminal() -> list[str]:
     """Return the width of this process's terminal, to which supervisord passes output on; nothing without one."""
-    return [str(os.get_terminal_size(1).columns)] if os.isatty(1) else []
+    return [str(os.get_terminal_size(1).columns or _COLUMNS)] if os.isatty(1) else []
 
 
 def _quoted(text: str) -> str:

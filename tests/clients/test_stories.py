@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.make import WITHOUT_NODE, CannotInstall, has_node, prepare_python
+from clients.make import WITHOUT_NODE, CannotInstall, CannotMake, fetch_document, has_node, prepare_python
+from exchange_site.stack.processes import free_port
 from tests.conftest import make_coin
 from tests.patience import stretched
 
@@ -44,6 +45,18 @@ class TestTheStory:
             shutil.copy(CLIENTS / "typescript" / name, folder)
         run(folder / "node_modules/.bin/tsc", "--project", folder, folder=folder)
         assert run("node", folder / "built/story.js", base_url, folder=folder) == "ABAN 3.00000000\n"
+
+
+class TestADocument:
+    @pytest.mark.parametrize("content", ["<!DOCTYPE html>", "[]", "3", "{}", ""])
+    def test_that_is_none_is_refused_with_the_path_of_the_right_one(self, tmp_path, content):
+        (tmp_path / "page").write_text(content)
+        with pytest.raises(CannotMake, match=r"is no OpenAPI document in JSON\. .*/api/v1/openapi\.json\.$"):
+            fetch_document(str(tmp_path / "page"), to=tmp_path)
+
+    def test_at_an_address_that_does_not_answer_is_refused_with_the_reason(self, tmp_path):
+        with pytest.raises(CannotMake, match=r"cannot be read: Connection refused\. Does the service run there\?$"):
+            fetch_document(f"http://127.0.0.1:{free_port()}/api/v1/openapi.json", to=tmp_path)
 
 
 @needs_node

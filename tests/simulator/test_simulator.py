@@ -5,6 +5,7 @@ import hmac
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,32 @@ def buy(venue, client_id, quantity="1.00", price="20.00", **more):
 
 def code(answer):
     return answer.status_code, answer.json()["code"]
+
+
+class TestAStartThatCannotBe:
+    @staticmethod
+    def start(*options):
+        command = [sys.executable, "-m", "exchange_site.simulator", *options]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+
+    def test_on_a_taken_port_or_a_foreign_address_costs_a_sentence(self, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = self.start("--port", port, "--book", str(tmp_path / "book"))
+        assert (done.returncode, done.stderr) == (
+            1, f"Nothing can listen on 127.0.0.1:{port}: Address already in use. Choose another port: --port 9101\n",
+        )  # fmt: skip
+        done = self.start("--port", "70000", "--book", str(tmp_path / "book"))
+        assert done.stderr.startswith("Nothing can listen on 127.0.0.1:70000: ")
+
+    @pytest.mark.parametrize("name", ["missing/book", "README", ""])
+    def test_on_a_file_that_cannot_be_a_book_costs_a_sentence(self, tmp_path, name):
+        (tmp_path / "README").write_text("This is no book, and stays as it is.")
+        done = self.start("--port", str(free_port()), "--book", str(tmp_path / name))
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"The book {tmp_path / name} cannot be used: ")
+        assert done.stderr.count("\n") == 1
+        assert (tmp_path / "README").read_text() == "This is no book, and stays as it is."
 
 
 class TestMarket:

@@ -109,6 +109,23 @@ class TestTheFirstOrder:
             expect(pool).to_have_attribute("value", "4")
         assert Order.objects.get().state == "aggregated"
 
+    @pytest.mark.parametrize(
+        "detail",
+        [
+            "Too many calls (register). Try again in 7 s.",
+            "Too many calls (register). Try again.",
+            "Too many calls (register).",
+        ],
+    )
+    def test_that_comes_too_early_says_once_when_to_try_again(self, site, detail):
+        problem = {"type": "/problems/rate_limited/", "code": "rate_limited", "detail": detail}
+        with page_at(f"{site}/", complains=False) as page:
+            page.route(
+                "**/register/", lambda route: route.fulfill(status=429, headers={"Retry-After": "7"}, json=problem)
+            )
+            page.get_by_role("button", name="Place the order").click()
+            expect_outcome(page, r"^Too many calls \(register\)\. Try again in 7 s\.$")
+
     def test_of_a_magic_coin_is_announced_as_such(self, site):
         make_coin("HOLD", "20.00", title="Sandbox: held for a review by staff")
         with page_at(f"{site}/") as page:

@@ -1,5 +1,8 @@
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from django.core.management.base import SystemCheckError
 from exchange_site.configuration import VARIABLES
 from exchange_site.seeding.coins import SEED_COINS
 from exchange_site.seeding.magic import MAGIC_COINS, TITLE
+from exchange_site.stack.processes import free_port
 from tests.configure import configure
 from trading.models import Coin, SalesLimit
 from wallets.models import Transaction, User
@@ -44,6 +48,11 @@ class TestSeeder:
         run("seeder")
         assert counts == (3, len(SEED_COINS) + 2, 3)
         assert (User.objects.count(), Coin.objects.count(), Transaction.objects.count()) == counts
+
+    @pytest.mark.parametrize("option", ["--user", "--crypto"])
+    def test_refuses_to_add_less_than_none(self, option):
+        with pytest.raises(CommandError, match="less than none cannot be added"):
+            run("seeder", option, "-5")
 
     def test_adds_more_users_with_each_run(self):
         run("seeder", "--user", "2")
@@ -120,6 +129,31 @@ class TestMagicCoins:
         settings.DEBUG = False
         Coin.objects.create(name="HOLD", title="Hold Finance")
         run("check", "--database", "default")
+
+
+class TestWithoutItsDatabase:
+    def manage(self, *arguments, **environment):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTGRES_")}
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**kept, "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(free_port()), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def test_a_command_says_so_and_names_the_command_for_the_data_of_task_dev(self):
+        done = self.manage("verify_ledger", DEBUG="True")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "PostgreSQL, which POSTGRES_HOST or DATABASE_URL names, cannot be used: " in done.stderr
+        assert "refused" in done.stderr
+        assert done.stderr.endswith("python -m exchange_site.stack manage verify_ledger\n")
+
+    def test_a_command_gives_its_traceback_on_request(self):
+        assert "Traceback" in self.manage("verify_ledger", "--traceback", DEBUG="True").stderr
 
 
 def test_show_urls_lists_every_path():

@@ -4,7 +4,9 @@ import errno
 import io
 import os
 import re
+import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from exchange_site.stack.environment import (
     data_dir,
     leave_out_foreign_variables,
     prepare_environment,
+    refuse_wrong_values,
     simulator_port,
 )
 from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
@@ -32,15 +35,15 @@ from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.running import OWNER_FILE
 from exchange_site.stack.servers import Server, ServerFailed, prepare_postgres
-from exchange_site.stack.supervisor import _configure
+from exchange_site.stack.supervisor import _SUPERVISORD, _configure, _once, _server_program
 from tests.stack.disks import small_disk
 
 
-def dev(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+def dev(folder: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     own = {"POSTGRES_HOST": "", "REDIS_HOST": "", "EXCHANGE_URL": "", "PORT": str(free_port()), "DATA_DIR": str(folder)}
     inherited = {name: value for name, value in os.environ.items() if name != "SIMULATOR_PORT"}
     return subprocess.run(
-        [sys.executable, "-m", "exchange_site.stack", "dev"],
+        [sys.executable, "-m", "exchange_site.stack", "dev", *options],
         cwd=PROJECT,
         env={**inherited, **own, **environment},
         stdin=subprocess.DEVNULL,
@@ -216,6 +219,13 @@ class TestAnUnusualValue:
         monkeypatch.setenv("DATA_DIR", "")
         assert data_dir() == Path.cwd().resolve() / ".data"
 
+    def test_of_a_folder_that_no_shell_has_expanded_is_below_the_home_folder(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("DATA_DIR", "~/exchange")
+        assert data_dir() == tmp_path / "exchange"
+        monkeypatch.setenv("DATA_DIR", "~nobody-has-this-name/exchange")
+        assert data_dir() == Path.cwd().resolve() / "~nobody-has-this-name/exchange"
+
     @pytest.mark.parametrize("text", [" 8177", "8177 ", "08177", "8_177"])
     def test_of_a_port_becomes_the_one_that_addresses_have(self, monkeypatch, text):
         for name, value in {"PORT": text, "SIMULATOR_PORT": text, "EXCHANGE_URL": ""}.items():
@@ -270,7 +280,129 @@ class TestAnUnusualValue:
         assert str(folder / "simulator.sqlite") in shlex.split(programs["simulator"].command)
 
 
+class TestAnOption:
+    def test_is_refused_because_variables_say_what_is_to_be_different(self, tmp_path):
+        assert_refused(dev(tmp_path / "data", "--port"), "There is no --port", "PORT=8001 task dev")
+        assert not (tmp_path / "data").exists()
+
+
+class TestCtrlC:
+    @pytest.mark.timeout(120)
+    def test_at_the_first_line_ends_the_start_without_a_traceback(self, tmp_path):
+        with subprocess.Popen(
+            [sys.executable, "-m", "exchange_site.stack", "dev"],
+            cwd=PROJECT,
+            env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "POSTGRES_HOST": "", "REDIS_HOST": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout.readline().startswith("Starting the exchange on ")
+            process.send_signal(signal.SIGINT)
+            assert process.communicate()[1] == ""
+        assert process.returncode == 130
+
+
+class TestNoOutput:
+    def test_costs_a_sentence_of_what_is_wrong_and_no_traceback(self, tmp_path):
+        (tmp_path / "data").write_text("a file")
+        done = subprocess.run(
+            ["sh", "-c", '"$0" -m exchange_site.stack dev >&- <&-', sys.executable],
+            cwd=PROJECT,
+            env={**os.environ, "DATA_DIR": str(tmp_path / "data")},
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("DATA_DIR cannot be")
+        assert done.stderr.count("\n") == 1
+
+
+class TestOutputThatCannotBeOpenedByItsName:
+    """After `su` or `sudo` the terminal, or the pipe, is another user's; a socket has no name at all."""
+
+    @pytest.fixture(params=["pipe", "socket"])
+    def ends(self, request):
+        if request.param == "socket":
+            ours, theirs = (end.detach() for end in socket.socketpair())
+        else:
+            ours, theirs = os.pipe()
+            os.fchmod(theirs, 0)
+        yield ours, theirs
+        os.close(ours)
+
+    @pytest.mark.timeout(120)
+    def test_has_what_the_programs_print(self, ends, tmp_path):
+        ours, theirs = ends
+        file = tmp_path / "supervisord.conf"
+        own = {"DATA_DIR": str(tmp_path), "SUPERVISOR_SOCKET": str(tmp_path / "supervisor.sock")}
+        general = _SUPERVISORD.format(pid_file=tmp_path / "dev.pid", user="user=root" if os.geteuid() == 0 else "")
+        server = Server(
+            name="Redis", command=["sleep", "600"], port=1, password="", is_ready=bool, log=tmp_path / "redis.log"
+        )
+        server_program = _server_program(server, user=None)  # its output goes to a file
+        file.write_text(general + server_program + _once("prepare", ["/bin/echo", "Everything", "runs."], priority=20))
+        command = [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(file)]
+        with subprocess.Popen(
+            command, cwd=PROJECT, env={**os.environ, **own}, stdout=theirs, stderr=subprocess.DEVNULL
+        ) as process:
+            os.close(theirs)
+            try:
+                assert select.select([ours], [], [], 100)[0], "nothing was printed"
+                assert os.read(ours, 1000) == b"Everything runs.\n"
+            finally:
+                process.terminate()
+
+
+class TestDataOfWhichAPartWasDeleted:
+    @pytest.fixture
+    def data(self, tmp_path):
+        prepare_postgres(tmp_path / "data")
+        return tmp_path / "data"
+
+    @pytest.mark.parametrize(
+        "part", ["postgres/PG_VERSION", "postgres/base", "postgres/global/pg_control", "postgres.password"]
+    )
+    def test_are_refused_with_the_name_of_the_part(self, data, tmp_path, part):
+        lost, kept = reachable_home(data) / part, tmp_path / "kept"
+        lost.rename(kept)
+        try:
+            assert_refused(dev(data), "The data in", f"are not whole: {part} is missing", "DATA_DIR=.data2 task dev")
+        finally:
+            kept.rename(lost)
+
+    @pytest.mark.timeout(240)
+    def test_are_tried_a_few_times_and_not_for_minutes_if_the_server_ends_each_time(self, data):
+        control = reachable_home(data) / "postgres/global/pg_control"
+        whole = control.read_bytes()
+        control.write_bytes(bytes(len(whole)))
+        try:
+            done = dev(data)
+        finally:
+            control.write_bytes(whole)
+        assert done.returncode == 1
+        assert re.search(
+            r"^The stack did not start: postgresql has ended each time it was started\. \S", done.stdout, re.MULTILINE
+        )
+
+
 class TestAnotherPostgres:
+    def test_may_be_named_with_its_password_in_a_url(self, monkeypatch):
+        for name in [name for name in os.environ if name.startswith(("POSTGRES_", "REDIS_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("DATABASE_URL", "postgres://me:secret@there/shop")
+        monkeypatch.setenv("REDIS_URL", "redis://:secret@there")
+        refuse_wrong_values()
+
+    def test_must_not_have_two_passwords(self, monkeypatch):
+        monkeypatch.setenv("DATABASE_URL", "postgres://me:secret@there/shop")
+        monkeypatch.setenv("POSTGRES_PASSWORD", "another")
+        with pytest.raises(SystemExit, match="DATABASE_URL and POSTGRES_PASSWORD contradict each other"):
+            refuse_wrong_values()
+
     def test_that_cannot_be_used_is_named_with_the_reason(self, tmp_path, monkeypatch):
         (tmp_path / OWNER_FILE).touch()
         for name, value in {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(free_port())}.items():
@@ -371,7 +503,7 @@ class TestDataOfAnother:
         with small_disk(megabytes=5) as disk:
             (disk / "postgres").mkdir()
             (disk / "postgres" / "PG_VERSION").write_text("16\n")
-            with pytest.raises(ServerFailed, match=r"are of PostgreSQL 16, and this is PostgreSQL 18"):
+            with pytest.raises(StackRefused, match=r"are of PostgreSQL 16, and this is PostgreSQL 18"):
                 prepare_postgres(disk)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -380,5 +512,5 @@ class TestDataOfAnother:
             (disk / "postgres").mkdir()
             (disk / "postgres" / "PG_VERSION").write_text("18\n")
             os.chown(disk / "postgres", 12345, 12345)
-            with pytest.raises(ServerFailed, match="belong to the user with the id 12345"):
+            with pytest.raises(StackRefused, match="belong to the user with the id 12345"):
                 prepare_postgres(disk)

@@ -1,4 +1,4 @@
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
@@ -20,8 +20,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", type=int, default=0, metavar="N", help="add N customers")
-        parser.add_argument("--crypto", type=int, default=0, metavar="M", help="add M coins")
+        parser.add_argument("--user", type=_count, default=0, metavar="N", help="add N customers")
+        parser.add_argument("--crypto", type=_count, default=0, metavar="M", help="add M coins")
         parser.add_argument("--magic", action="store_true", help="add the magic coins of a sandbox (docs/sandbox.md)")
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there are coins already")
         parser.add_argument("--force", action="store_true", help="write even if DEBUG is off, before anybody has money")
@@ -47,6 +47,13 @@ class Command(BaseCommand):
                 seed_unlisted_coin(number=number)
             for number in progress.track(next_customer_numbers(count=options["user"]), description="customers"):
                 seed_customer(number=number, now=database_now())
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise ArgumentTypeError("less than none cannot be added")
+    return count
 
 
 def _refuse_once_open() -> None:

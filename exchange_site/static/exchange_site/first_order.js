@@ -198,6 +198,8 @@ export class FirstOrder {
   }
 }
 
+/** Say when to try again, unless the problem's sentence says so already. */
 function waiting({ message, retryAfter }) {
-  return retryAfter ? `${message} Try again in ${retryAfter} s.` : message;
+  if (!retryAfter || message.includes("Try again in")) return message;
+  return `${message.replace(/ Try again\.$/, "")} Try again in ${retryAfter} s.`;
 }
