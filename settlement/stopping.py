@@ -3,19 +3,19 @@
 import threading
 from typing import Final
 
-_told: Final = threading.Event()
+_stopping: Final = threading.Event()
 
 
 def forget() -> None:
     """Let jobs wait again, because the worker has stopped and another may begin in this process."""
-    _told.clear()
+    _stopping.clear()
 
 
 def tell() -> None:
     """End all waits, now and from now on."""
-    _told.set()
+    _stopping.set()
 
 
 def wait(seconds: float) -> bool:
     """Wait for so many seconds. Say whether they are over: False if the worker is to stop, and the job should end."""
-    return not _told.wait(seconds)
+    return not _stopping.wait(seconds)

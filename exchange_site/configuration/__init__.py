@@ -95,21 +95,23 @@ class Configuration(BaseModel):
     def _parse_usable(cls, variables: Mapping[str, str]) -> tuple[Self, list[Objection]]:
         """Parse the values that have the right form, so that these can be judged, and return what the others lack.
 
-        A process whose DEBUG has no form is judged as one of production: development has no reason to set it.
+        Without a DEBUG of the right form they are not judged: nobody knows whether as values of production.
         """
         objections: list[Objection] = []
-        assumed: dict[str, str] = {}
+        wrong: set[str] = set()
         while True:
             try:
-                return cls._parse({**assumed, **variables}), objections
+                configuration = cls._parse(variables)
+                break
             except ValidationError as error:
                 objections += [with_example(each, _example_of(each.variable)) for each in read_objections(error)]
             wrong = {each.variable for each in objections}
             if not wrong & variables.keys():
                 raise error_of(objections)
             variables = {name: value for name, value in variables.items() if name not in wrong}
-            if "DEBUG" in wrong:
-                assumed = {"DEBUG": "False"}
+        if "DEBUG" in wrong:
+            raise error_of(objections)
+        return configuration, objections
 
     @classmethod
     def _parse(cls, variables: Mapping[str, str]) -> Self:

@@ -41,7 +41,7 @@ class Django(Group):
         "True",
         "`False` in production; some variables below have other defaults then",
         unit="switch",
-        such_as="False",
+        such_as="True, or DEBUG=False in production",
     )
     log_level: LogLevel = variable(
         "LOGLEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`; use `DEBUG` to find a fault"

@@ -23,9 +23,9 @@ from exchange_site.configuration import resolve_environment
 from exchange_site.stack.binaries import reachable_home
 from exchange_site.stack.ports import ensure_listens
 from exchange_site.stack.processes import NotInTime, answers, local_url, wait_until
-from exchange_site.stack.refusals import explain_full_disk
+from exchange_site.stack.refusals import StackRefused, explain_full_disk
 from exchange_site.stack.running import PID_FILE, READY, read_owner
-from exchange_site.stack.servers import create_database, last_words
+from exchange_site.stack.servers import create_database, find_foreign_table, last_words
 from exchange_site.stack.steps import Display, Step, showing_steps, write_step
 from exchange_site.stack.supervisor import FAILED
 
@@ -48,7 +48,7 @@ def prepare(*, columns: int | None = None) -> int:
     try:
         with _telling(folder, columns) as start:
             _bring_up(calls, start)
-    except (NotInTime, CommandError, Error, psycopg.Error, OSError) as error:
+    except (NotInTime, StackRefused, CommandError, Error, psycopg.Error, OSError) as error:
         sys.stderr.write(f"The stack did not start: {explain_full_disk(str(error), folder) or error}\n")
         _give_up(calls, folder)
         return 1
@@ -96,6 +96,7 @@ def _bring_up(calls: Any, start: _Telling) -> None:
     else:
         start.tell(f"PostgreSQL on {_other_host()}")
         wait_for_other_postgres(start.folder)
+        refuse_database_of_another_project(start.folder)
     _write_tables_and_data(start)
     start.tell("API and exchange simulator")
     _start_programs(calls)
@@ -153,6 +154,16 @@ def wait_for_other_postgres(folder: Path, *, seconds: float = _OTHER_SECONDS) ->
         wait_until(partial(_has_database, folder), seconds=seconds, ignoring=(psycopg.OperationalError,), what=what)
     except NotInTime as error:
         raise NotInTime(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+
+
+def refuse_database_of_another_project(folder: Path) -> None:
+    """Raise StackRefused for a database of something else: a shell may have another project's DATABASE_URL."""
+    if table := find_foreign_table({**os.environ, **read_owner(folder)}):
+        raise StackRefused(
+            f"The database on {_other_host()}, which POSTGRES_HOST or DATABASE_URL names, belongs to something else:"
+            f" it has a table {table}, and none of this project."
+            " Name another database (POSTGRES_DB), or unset the variable."
+        )
 
 
 def _other_host() -> str:

@@ -33,6 +33,15 @@ from exchange_site.stack.refusals import explain_full_disk
 
 _START_SECONDS: Final = 30.0
 _LEFTOVER_SECONDS: Final = 8.0
+# Tables of extensions, such as PostGIS', do not count, nor does what Django makes first when a migration is cut off.
+_FOREIGN_TABLE: Final = """
+    SELECT min(t.relnamespace::regnamespace || '.' || t.relname)
+      FROM pg_class t
+     WHERE t.relkind IN ('r', 'p') AND t.relnamespace::regnamespace::text NOT IN ('information_schema', 'pg_catalog')
+       AND t.relname <> 'django_migrations'
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')
+       AND NOT EXISTS (SELECT FROM pg_class WHERE relname = 'wallets_wallet')
+"""
 POSTGRES_OWNER: Final = "postgres"
 POSTGRES_USER: Final = "crypto_exchange_app"
 
@@ -203,6 +212,13 @@ def create_database(variables: Mapping[str, str]) -> None:
     with connect(variables, database="postgres") as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+
+def find_foreign_table(variables: Mapping[str, str]) -> str | None:
+    """Return a table of the database that the POSTGRES_ variables name, if there are tables and none is of a wallet."""
+    with connect(variables) as connection:
+        [(found,)] = connection.execute(_FOREIGN_TABLE).fetchall()
+        return found
 
 
 def _database(variables: Mapping[str, str]) -> str:

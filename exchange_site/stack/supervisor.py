@@ -143,8 +143,7 @@ def _lose_line(_: Handler) -> None:
 def _handle_file(usual: Callable[..., None], logger: Any, filename: str, fmt: str, **rotation: Any) -> None:
     """Let a logger write to a file; to this process's output without opening that, because it is open already.
 
-    By its name it opens for the user alone who has made it, which is not this one after `su` or `sudo`, and not at all
-    if it is a socket. supervisord would then start nothing, and would not say so.
+    By its name it opens for its maker alone, who is another user after `su`, and not at all if it is a socket.
     """
     if filename != _OUTPUT:
         usual(logger, filename, fmt, **rotation)

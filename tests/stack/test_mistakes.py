@@ -30,11 +30,11 @@ from exchange_site.stack.environment import (
     simulator_port,
 )
 from exchange_site.stack.ports import describe_holder, ensure_listens, find_free_port, refuse_taken_port
-from exchange_site.stack.prepare import wait_for_other_postgres
+from exchange_site.stack.prepare import refuse_database_of_another_project, wait_for_other_postgres
 from exchange_site.stack.processes import PROJECT, NotInTime, free_port, is_free
 from exchange_site.stack.refusals import StackRefused, explain_os_error, open_folder
 from exchange_site.stack.running import OWNER_FILE
-from exchange_site.stack.servers import Server, ServerFailed, prepare_postgres
+from exchange_site.stack.servers import Server, ServerFailed, connect, create_database, prepare_postgres
 from exchange_site.stack.supervisor import _SUPERVISORD, _configure, _once, _server_program
 from tests.stack.disks import small_disk
 
@@ -411,6 +411,26 @@ class TestAnotherPostgres:
             NotInTime, match=r"on 127.0.0.1, which POSTGRES_HOST or DATABASE_URL names, cannot be used: .*refused"
         ):
             wait_for_other_postgres(tmp_path, seconds=0)
+
+    def test_is_not_used_if_it_belongs_to_something_else(self, tmp_path, monkeypatch):
+        """Of several projects in one shell, each may read DATABASE_URL."""
+        (tmp_path / OWNER_FILE).touch()
+        monkeypatch.setenv("POSTGRES_DB", f"shop_{os.getpid()}")
+        create_database(os.environ)
+        try:
+            refuse_database_of_another_project(tmp_path)
+            with connect(os.environ) as database:
+                database.execute("CREATE TABLE django_migrations (); CREATE SCHEMA shop; CREATE TABLE shop.customer ()")
+            with pytest.raises(
+                StackRefused, match=r"which POSTGRES_HOST or DATABASE_URL names, .* has a table shop\.cust"
+            ):
+                refuse_database_of_another_project(tmp_path)
+            with connect(os.environ) as database:
+                database.execute("CREATE TABLE wallets_wallet ()")
+            refuse_database_of_another_project(tmp_path)
+        finally:
+            with connect(os.environ, database="postgres") as server:
+                server.execute(f"DROP DATABASE shop_{os.getpid()}")
 
 
 class TestAFolderThatCannotBeMade:
