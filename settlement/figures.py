@@ -15,6 +15,7 @@ COLUMN: Final = Decimal(10) ** 30
 """Amounts are stored as numeric(38, 8): 30 digits before the point."""
 _LONGEST_NUMBER: Final = 200
 _COARSEST: Final = Decimal("0.0001")
+_LEEWAY: Final = Decimal(10_000)
 """The coarsest place to which a venue may round a trade's cost."""
 # Exact for products and sums of numbers that `read_figure` returns.
 _EXACT: Final = Context(prec=900)
@@ -66,11 +67,13 @@ def leeway_of(cost: Decimal, *, quantity: Decimal, price: Decimal | None) -> Dec
 def is_product(cost: Decimal, *, quantity: Decimal, price: Decimal) -> bool:
     """Say whether a trade's cost may be its quantity times its price, each of which the venue may have rounded.
 
-    A price may be an average, so it may differ by one unit of its last place; a quantity by one of the 8th place.
+    A price may be an average, so it may differ by one unit of its last place; a quantity by one of the 8th place. Zeros
+    after a rounded price hide which place that is, so a ten-thousandth of the cost passes in any case.
     """
     cost_unit = max(min(_unit_of(cost), _COARSEST), PLACES)
     most = add([cost_unit, multiply(quantity, _unit_of(price)), multiply(price, PLACES)])
-    return abs(subtract(cost, multiply(quantity, price))) <= most
+    difference = abs(subtract(cost, multiply(quantity, price)))
+    return difference <= most or multiply(difference, _LEEWAY) <= cost
 
 
 def _unit_of(value: Decimal) -> Decimal:

@@ -12,6 +12,7 @@ from settlement.models import (
     Attempt,
     BalanceReading,
     Batch,
+    BatchState,
     InterventionAction,
     current_venue,
 )
@@ -84,8 +85,12 @@ class InterventionKind(Kind):
         return _read(payload)[1] != InterventionAction.LOOK_UP
 
     def _pins(self, batch: Batch, attempt: Attempt | None) -> dict[str, Any]:
-        """Return how many attempts a batch has had, if none is named: it may be parked again for another reason."""
-        return {} if attempt else {"attempts": batch.attempts.count()}
+        """Return how many attempts a parked batch has had, if none is named: it may be parked again for another reason.
+
+        One that is open makes further attempts by itself.
+        """
+        is_parked = attempt is None and batch.state == BatchState.PARKED
+        return {"attempts": batch.attempts.count()} if is_parked else {}
 
 
 class MoveAtVenueKind(Kind):

@@ -106,6 +106,12 @@ class TestAnExcess:
         result = reconcile(venue=venue, since=now - timedelta(days=1), now=timezone.now())
         assert (result.findings, result.unasked) == ([], [])
 
+    def test_is_booked_if_the_venue_says_that_we_asked_for_so_much(self, overfilled, book_excess, simulator):
+        simulator.fail({"on": "query", "action": "lie", "changes": {"origQty": "150.2"}})
+        outcome, detail = book_excess(overfilled)
+        assert outcome == "done", detail
+        assert Excess.objects.get().quantity == Decimal("135.18")
+
     def test_is_booked_once(self, overfilled, book_excess):
         assert book_excess(overfilled)[0] == "done"
         with pytest.raises(InterventionRefused):

@@ -211,7 +211,7 @@ class TestItsTrades:
         with pytest.raises(CannotBeTrue, match="cost 60, but its trades cost 41"):
             trades(FIRST, replace(SECOND, price=None, cost="1"))
 
-    @pytest.mark.parametrize("cost", ["2.0", "20.0002", "200"])
+    @pytest.mark.parametrize("cost", ["2.0", "20.01", "200"])
     def test_of_a_price_that_is_not_their_cost_cannot_be_true(self, cost):
         """Of an order that does not tell its cost, nothing else says what it was."""
         told = replace(SECOND, price="4.000000", cost=cost)
@@ -224,6 +224,7 @@ class TestItsTrades:
         [
             ("0.00025", "2437.5", "0.60938"),  # a cost with five places
             ("3", "6666666.67", "20000000.0"),  # a price that is an average
+            ("0.5", "60000.10000", "30000.07500"),  # an average, with zeros after its last place
             ("3.33333333", "60000", "200000.0"),  # a quantity with eight places
             ("1", "0.000000000012", "0"),
         ],

@@ -14,6 +14,7 @@ from settlement.models import Attempt, AttemptState, Batch, BatchState, Interven
 from settlement.services.proposals import INTERVENTION
 from settlement.services.proposals_of_venues import VENUE
 from tests.configure import configure
+from tests.processes import at_once
 from tests.staff import make_chief
 from tests.wallets.payees import add
 from tests.wallets.payees import ask as ask_for_payout
@@ -343,6 +344,16 @@ class TestADebt:
         assert owed(shopper) == 25
         assert decide(ask(WRITE_OFF, WRITE_OFF.payload_of(customer_id=shopper.user.pk, amount=Decimal(25)))) == "done"
 
+    def test_is_written_off_once_if_two_approve_at_once(self, make_shopper, now, ask, decide):
+        shopper = make_shopper()
+        first = receive(shopper, now)
+        spend(shopper, "125.00")
+        take(first, now)
+        half = owed(shopper) / 2
+        asked = [ask(WRITE_OFF, WRITE_OFF.payload_of(customer_id=shopper.user.pk, amount=half)) for _ in range(2)]
+        assert sorted(at_once(2, lambda number: decide(asked[number]))) == ["done", "refused"]
+        assert owed(shopper) == half
+
 
 class TestAReturnThatWaits:
     def test_is_not_put_aside_again_after_it_was_there_once_more(self, ask, decide, now):
@@ -398,3 +409,11 @@ class TestABatch:
             decide(ask(INTERVENTION, INTERVENTION.payload_of(batch=batch, action=action, reason="b", figures=None)))
             == "done"
         )
+
+    def test_that_buys_by_itself_is_refunded_after_a_further_attempt(self, coin, ask, decide):
+        """The venue declines: the batch makes another attempt after each pause, and nobody approves within a minute."""
+        batch = baker.make(Batch, coin=coin, state=BatchState.OPEN)
+        refund = {"action": InterventionAction.REFUND, "reason": "b", "figures": None}
+        asked = ask(INTERVENTION, INTERVENTION.payload_of(batch=batch, **refund))
+        baker.make(Attempt, batch=batch, coin=coin, number=1, state=AttemptState.NOT_PLACED, ended_at=clock.now())
+        assert decide(asked) == "done"

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db import transaction
-
 from wallets.exceptions import NotFound, OwesLess, OwnAccount, ProposalRefused, ReturnDiffers
 from wallets.models import Deposit, Receivable, Return, ReturnState, TransactionKind, User, Wallet
 from wallets.money import USD
@@ -233,18 +231,16 @@ class WriteOffKind(Kind):
         return {**named, **pins_of_debt(kind=self.name, customer_id=customer_id)}
 
     def check(self, *, payload: Payload, asked_by: User) -> None:
+        lock_customer_wallets(asset=USD, customer_ids=[payload["customer"]])  # two may be approved at once
         owed = debt_of(customer_id=payload["customer"])
         if owed < Decimal(payload["amount"]):
             raise OwesLess(owed=owed)
         pins = pins_of_debt(kind=self.name, customer_id=payload["customer"])
         ensure_pinned(payload, pins, about="what the customer owes")
 
-    @transaction.atomic
     def carry_out(self, *, payload: Payload, asked_by: User, approved_by: User | None) -> str:
-        customer_id: int = payload["customer"]
-        lock_customer_wallets(asset=USD, customer_ids=[customer_id])
         write_debt_off(
-            customer_id=customer_id,
+            customer_id=payload["customer"],
             amount=Decimal(payload["amount"]),
             name=payload["name"],
             now=clock.database_now(),

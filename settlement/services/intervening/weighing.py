@@ -1,5 +1,6 @@
 """Weigh the figures that staff want to have booked."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from django.db.models import Sum
@@ -49,10 +50,11 @@ def ensure_beyond(
 
     The trades agree with the order's totals, else there would be no `execution`. `held` are the coins in the account,
     None if the venue did not say: they must be all coins that our books say were bought there, and this purchase's. A
-    cost beyond the price bound is confirmed by the quote asset in the account.
+    cost beyond the price bound is confirmed by the quote asset in the account. The venue may also say that we asked for
+    so much.
     """
     try:
-        weigh_answer(attempt=attempt, execution=execution)
+        weigh_answer(attempt=attempt, execution=replace(execution, asked=None))
     except BeyondRequest:
         pass
     except CannotBeTrue as error:

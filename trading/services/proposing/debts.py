@@ -12,6 +12,7 @@ from wallets.exceptions import NotFound, OwesLess, ProposalRefused
 from wallets.models import Receivable, User
 from wallets.runtime import clock
 from wallets.selectors.ledger import list_coin_balances
+from wallets.services.ledger.locking import lock_inventory
 from wallets.services.pins import ensure_pinned, pins_of_debt
 from wallets.services.proposals import Kind, Payload
 
@@ -38,6 +39,7 @@ class RepurchaseKind(Kind):
         bid, seen = self._bid(payload), Decimal(payload["bid"])
         if abs(bid - seen) > seen * settings.PRICES.deviation_limit:
             raise ProposalRefused(f"The bid is {bid.normalize():f} by now. Look at it, and ask again.")
+        lock_inventory(asset=payload["coin"])  # two may be approved at once
         held = list_coin_balances(owner_id=payload["customer"]).get(payload["coin"], Decimal(0))
         if held < Decimal(payload["amount"]):
             raise NotFound(f"The customer holds {held.normalize():f} {payload['coin']}.")
