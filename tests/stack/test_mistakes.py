@@ -374,6 +374,8 @@ class TestOutputThatCannotBeOpenedByItsName:
         if request.param == "socket":
             ours, theirs = (end.detach() for end in socket.socketpair())
         else:
+            if os.geteuid() == 0:
+                pytest.skip("root may open every pipe by its name")
             ours, theirs = os.pipe()
             os.fchmod(theirs, 0)
         yield ours, theirs
