@@ -404,6 +404,27 @@ class TestOutputThatCannotBeOpenedByItsName:
                 process.terminate()
 
 
+class TestAProgramThatIsKilledEachTimeItPreparesTheServers:
+    @pytest.mark.timeout(120)
+    def test_is_started_a_few_times_and_not_for_ever(self, tmp_path):
+        file, starts = tmp_path / "supervisord.conf", tmp_path / "starts"
+        own = {"DATA_DIR": str(tmp_path), "SUPERVISOR_SOCKET": str(tmp_path / "supervisor.sock")}
+        general = _SUPERVISORD.format(pid_file=tmp_path / "dev.pid", user="user=root" if os.geteuid() == 0 else "")
+        killed = ["/bin/sh", "-c", f"echo >>{starts}; kill -9 $$"]
+        file.write_text(general + _once("prepare", killed, priority=20))
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(file)],
+            cwd=PROJECT,
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (1, "The stack did not start: prepare was killed 4 times\n")
+        assert starts.read_text() == "\n" * 4
+
+
 class TestDataOfWhichAPartWasDeleted:
     @pytest.fixture
     def data(self, tmp_path):
