@@ -175,8 +175,8 @@ def _run(arguments: list[str], environment: dict[str, str], *, umask: int) -> in
         _hear(number, lambda number, _: pass_on(number))
     child = subprocess.Popen(manage(*arguments), env=variables, cwd=PROJECT, umask=umask)  # noqa: S603  a command of ours
     pass_on = child.send_signal
-    for number in early:
-        pass_on(number)
+    for missed in early:
+        pass_on(missed)
     return child.wait()
 
 

@@ -217,6 +217,7 @@ def create_database(variables: Mapping[str, str]) -> None:
 def find_foreign_table(variables: Mapping[str, str]) -> str | None:
     """Return a table of the database that the POSTGRES_ variables name, if there are tables and none is of a wallet."""
     with connect(variables) as connection:
+        found: str | None
         [(found,)] = connection.execute(_FOREIGN_TABLE).fetchall()
         return found
 

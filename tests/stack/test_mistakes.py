@@ -320,7 +320,6 @@ class TestNoOutput:
         assert done.stderr.startswith("DATA_DIR cannot be")
         assert done.stderr.count("\n") == 1
 
-
     def test_is_no_number_for_a_file_even_if_one_has_got_it_already(self):
         code = (
             "import os; from exchange_site.stack.__main__ import open_closed_streams\n"
