@@ -217,8 +217,7 @@ def create_database(variables: Mapping[str, str]) -> None:
 def find_foreign_table(variables: Mapping[str, str]) -> str | None:
     """Return a table of the database that the POSTGRES_ variables name, if there are tables and none is of a wallet."""
     with connect(variables) as connection:
-        found: str | None
-        [(found,)] = connection.execute(_FOREIGN_TABLE).fetchall()
+        found: str | None = connection.execute(_FOREIGN_TABLE).fetchall()[0][0]
         return found
 
 
