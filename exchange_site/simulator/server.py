@@ -120,7 +120,8 @@ async def _listen(runner: web.AppRunner, options: argparse.Namespace) -> None:
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error).rstrip(".")
-        sys.exit(f"Nothing can listen on {options.host}:{options.port}: {reason}. Choose another port: --port 9101")
+        place = f"{options.host}:{options.port}"
+        sys.exit(f"Nothing can listen on {place}: {reason}. Choose another one with --port or --host")
 
 
 async def _match(book: Book) -> None:

@@ -52,10 +52,17 @@ def main(arguments: list[str]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Open /dev/null where this process was started without stdin, stdout or stderr; files would get their numbers."""
+    """Open /dev/null where this process was started without stdin, stdout or stderr; files would get their numbers.
+
+    A file that has got such a number already loses it.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)  # noqa: FBT003
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  it stays open
 
 
@@ -157,14 +164,19 @@ def _run_with_own_servers(arguments: list[str], *, umask: int) -> int:
 def _run(arguments: list[str], environment: dict[str, str], *, umask: int) -> int:
     """Run manage.py with the umask of the shell, for the files that the command writes. It decides when it ends.
 
-    The terminal's signals reach it too, so Ctrl-C is left to it. SIGTERM and SIGHUP are passed on.
+    The terminal's signals reach it too, so Ctrl-C is left to it. SIGTERM and SIGHUP are passed on, as soon as it runs.
     """
     given = {name: value for name, value in os.environ.items() if value or name not in environment}
     variables = {**environment, **given}
     _hear(signal.SIGINT, lambda *_: None)
-    child = subprocess.Popen(manage(*arguments), env=variables, cwd=PROJECT, umask=umask)  # noqa: S603  a command of ours
+    early: list[int] = []
+    pass_on: Callable[[int], None] = early.append
     for number in _TELLING:
-        _hear(number, lambda number, _: child.send_signal(number))
+        _hear(number, lambda number, _: pass_on(number))
+    child = subprocess.Popen(manage(*arguments), env=variables, cwd=PROJECT, umask=umask)  # noqa: S603  a command of ours
+    pass_on = child.send_signal
+    for missed in early:
+        pass_on(missed)
     return child.wait()
 
 

@@ -31,18 +31,11 @@ from exchange_site.stack.environment import (
     simulator_port,
     split_owner,
 )
+from exchange_site.stack.giving_up import give_up_if_killed
 from exchange_site.stack.ports import find_free_port, refuse_taken_port
 from exchange_site.stack.processes import API, PROJECT, WORKER, end_with, simulator
 from exchange_site.stack.refusals import StackRefused, open_folder, refuse_low_limits
-from exchange_site.stack.running import (
-    ENVIRONMENT_FILE,
-    MARK,
-    OWNER_FILE,
-    PID_FILE,
-    READY,
-    claim,
-    stop_leftovers,
-)
+from exchange_site.stack.running import ENVIRONMENT_FILE, MARK, OWNER_FILE, PID_FILE, READY, claim, stop_leftovers
 from exchange_site.stack.servers import Server
 from exchange_site.stack.steps import Step, showing_steps, write_step
 
@@ -179,6 +172,7 @@ class _Options(ServerOptions):  # type: ignore[misc]  # supervisor publishes no 
         super().setsignals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else self._stop_in_silence)
         _Signals()
+        give_up_if_killed("prepare", self, on_end=Path(self.configfile).with_name(FAILED).touch)
 
     def get_signal(self) -> int | None:
         """Return the next signal but SIGCHLD: one is read in each round, and that one would delay others."""
@@ -240,7 +234,10 @@ def _program(name: str, command: Sequence[str], *, priority: int, stop_seconds: 
 
 
 def _once(name: str, command: Sequence[str], *, priority: int) -> str:
-    """Return the section of a program that runs until it has succeeded or failed, and again only if it was killed."""
+    """Return the section of a program that runs until it has succeeded or failed, and again only if it was killed.
+
+    See giving_up for the end of that.
+    """
     lines = ["autostart=true", "startsecs=0", "autorestart=unexpected", "exitcodes=0,1", "stopsignal=TERM"]
     return _section(name, command, *lines, priority=priority, stop_seconds=2)
 

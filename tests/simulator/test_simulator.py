@@ -64,7 +64,7 @@ class TestAStartThatCannotBe:
             port = str(taken.getsockname()[1])
             done = self.start("--port", port, "--book", str(tmp_path / "book"))
         assert (done.returncode, done.stderr) == (
-            1, f"Nothing can listen on 127.0.0.1:{port}: Address already in use. Choose another port: --port 9101\n",
+            1, f"Nothing can listen on 127.0.0.1:{port}: Address already in use. Choose another one with --port or --host\n",
         )  # fmt: skip
         done = self.start("--port", "70000", "--book", str(tmp_path / "book"))
         assert done.stderr.startswith("Nothing can listen on 127.0.0.1:70000: ")

@@ -546,6 +546,12 @@ class TestProxy:
             assert (answer.status, json.loads(answer.read())) == (404, expected)
         assert behind.asked == before
 
+    @pytest.mark.parametrize("code", ["malformed_request", "method_not_allowed", "uri_too_long"])
+    def test_gives_its_own_refusals_to_nobody_who_asks_for_them(self, site, behind, code):
+        before = behind.asked
+        assert is_problem(site.get(f"/-/{code}"), "not_found")
+        assert behind.asked == before
+
     def test_refuses_a_body_above_the_limit(self, site, behind):
         assert site.post("/api/v1/orders/", content=b"x" * 65_536).is_success
         before = behind.asked

@@ -19,7 +19,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from exchange_site.stack import refusals
-from exchange_site.stack.__main__ import print_what_the_terminal_can_show, set_umask
+from exchange_site.stack.__main__ import _end_cleanly, _run, print_what_the_terminal_can_show, set_umask
 from exchange_site.stack.binaries import reachable_home
 from exchange_site.stack.environment import (
     api_port,
@@ -320,6 +320,50 @@ class TestNoOutput:
         assert done.stderr.startswith("DATA_DIR cannot be")
         assert done.stderr.count("\n") == 1
 
+    def test_is_no_number_for_a_file_even_if_one_has_got_it_already(self):
+        code = (
+            "import os; from exchange_site.stack.__main__ import open_closed_streams\n"
+            "nothing, other = (os.open(name, os.O_RDWR) for name in ('/dev/null', '/dev/zero'))\n"
+            "assert (nothing, other) == (0, 1)\n"
+            "open_closed_streams()\n"
+            "for number in (0, 1):\n"
+            "    assert os.path.sameopenfile(number, os.open('/dev/null', os.O_RDWR)), number\n"
+            "    assert os.get_inheritable(number), number\n"
+        )
+        done = subprocess.run(
+            ["sh", "-c", '"$0" -c "$1" >&- <&-', sys.executable, code],
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+class TestASignalWhileACommandStarts:
+    def test_reaches_the_command(self, monkeypatch):
+        really_start = subprocess.Popen
+
+        def start(command, **options):
+            child = really_start([sys.executable, "-c", "import time; time.sleep(600)"], **options)
+            children.append(child)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return child
+
+        children, numbers = [], (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.getsignal(number) for number in numbers}
+        monkeypatch.setattr(subprocess, "Popen", start)
+        try:
+            _end_cleanly()
+            assert _run(["migrate"], {}, umask=0o022) == -signal.SIGTERM
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for child in children:
+                child.kill()
+                child.wait()
+
 
 class TestOutputThatCannotBeOpenedByItsName:
     """After `su` or `sudo` the terminal, or the pipe, is another user's; a socket has no name at all."""
@@ -329,6 +373,8 @@ class TestOutputThatCannotBeOpenedByItsName:
         if request.param == "socket":
             ours, theirs = (end.detach() for end in socket.socketpair())
         else:
+            if os.geteuid() == 0:
+                pytest.skip("root may open every pipe by its name")
             ours, theirs = os.pipe()
             os.fchmod(theirs, 0)
         yield ours, theirs
@@ -355,6 +401,27 @@ class TestOutputThatCannotBeOpenedByItsName:
                 assert os.read(ours, 1000) == b"Everything runs.\n"
             finally:
                 process.terminate()
+
+
+class TestAProgramThatIsKilledEachTimeItPreparesTheServers:
+    @pytest.mark.timeout(120)
+    def test_is_started_a_few_times_and_not_for_ever(self, tmp_path):
+        file, starts = tmp_path / "supervisord.conf", tmp_path / "starts"
+        own = {"DATA_DIR": str(tmp_path), "SUPERVISOR_SOCKET": str(tmp_path / "supervisor.sock")}
+        general = _SUPERVISORD.format(pid_file=tmp_path / "dev.pid", user="user=root" if os.geteuid() == 0 else "")
+        killed = ["/bin/sh", "-c", f"echo >>{starts}; kill -9 $$"]
+        file.write_text(general + _once("prepare", killed, priority=20))
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "exchange_site.stack", "supervise", str(file)],
+            cwd=PROJECT,
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (1, "The stack did not start: prepare was killed 4 times\n")
+        assert starts.read_text() == "\n" * 4
 
 
 class TestDataOfWhichAPartWasDeleted:
