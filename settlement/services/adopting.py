@@ -5,6 +5,7 @@ become surplus of the house, from which orders that wait are delivered. Safe to 
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -82,15 +83,17 @@ def list_unknown(*, venue: str, coin_name: str, listed: list[ListedPurchase]) ->
     ]
 
 
-def adopt(*, order: UnknownOrder, venue: Venue, note: str) -> Attempt | None:
+def adopt(*, order: UnknownOrder, venue: Venue, note: str, stated: str = "") -> Attempt | None:
     """Ask the venue for an order, and book what it bought. Return None if our books have it already.
 
     A coin that is missing is made, not on sale, with its wallets. A finding says what was adopted, closed with `note`,
-    or by the member of staff who decided so. Raises CannotAdopt. Then nothing is booked or closed, and an open finding
-    says why.
+    or by the member of staff who decided so. `stated`: figures that they have seen, which may be as low as they like.
+    Raises CannotAdopt. Then nothing is booked or closed, and an open finding says why.
     """
     try:
-        return _book(order=order, execution=_look_up(order, venue=venue), note=note)
+        execution = _look_up(order, venue=venue)
+        is_stated = replace(order, cost=execution.figures.cost).figures == stated
+        return _book(order=order, execution=execution, note=note, is_stated=is_stated)
     except CannotAdopt as error:
         keep_reason(order=order, reason=str(error))
         raise
@@ -112,7 +115,7 @@ def _look_up(order: UnknownOrder, *, venue: Venue) -> Executed:
 
 
 @transaction.atomic
-def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | None:
+def _book(*, order: UnknownOrder, execution: Executed, note: str, is_stated: bool) -> Attempt | None:
     coin, is_new = Coin.objects.get_or_create(name=order.coin_name, defaults={"is_sold": False})
     open_house_wallets(asset=coin.name)
     if is_new:
@@ -129,9 +132,9 @@ def _book(*, order: UnknownOrder, execution: Executed, note: str) -> Attempt | N
         close_finding_about(order=order, note=note, attempt=attempt, now=now)
         return None
     if attempt is not None and attempt.state == AttemptState.NEW:
-        _settle_as_sent(attempt, execution, order=order, now=now)
+        _settle_as_sent(attempt, execution, order=order, now=now, is_stated=is_stated)
     elif attempt is not None and attempt.state in GIVEN_UP:
-        _settle_late(attempt, execution, order=order, note=note, now=now)
+        _settle_late(attempt, execution, order=order, note=note, now=now, is_stated=is_stated)
     elif attempt is None or attempt.state in {AttemptState.FILLED, AttemptState.EMPTY}:
         attempt = _book_without_batch(coin, execution, order=order, is_repeated=attempt is not None, now=now)
     else:
@@ -189,7 +192,9 @@ def _as_sent(order: UnknownOrder, execution: Executed, now: datetime) -> dict[st
     }
 
 
-def _settle_as_sent(attempt: Attempt, execution: Executed, *, order: UnknownOrder, now: datetime) -> None:
+def _settle_as_sent(
+    attempt: Attempt, execution: Executed, *, order: UnknownOrder, now: datetime, is_stated: bool
+) -> None:
     """Book the fill of an attempt that the database took for not sent yet, for the orders of its batch."""
     there = Attempt.objects.filter(coin=attempt.coin, venue=order.venue, state__in=IN_FLIGHT).exclude(pk=attempt.pk)
     if other := there.first():
@@ -197,30 +202,32 @@ def _settle_as_sent(attempt: Attempt, execution: Executed, *, order: UnknownOrde
     unsent = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.NEW)
     if not unsent.update(state=AttemptState.SENT, **_as_sent(order, execution, now)):
         raise CannotAdopt("its attempt is not waiting any more, and settlement looks it up")
-    _weigh_refreshed(attempt, execution)
-    if not book_execution(attempt=attempt, execution=execution):
+    _weigh_refreshed(attempt, execution, is_stated=is_stated)
+    if not book_execution(attempt=attempt, execution=execution, is_stated=is_stated):
         raise CannotAdopt("its attempt has ended meanwhile")
 
 
-def _settle_late(attempt: Attempt, execution: Executed, *, order: UnknownOrder, note: str, now: datetime) -> None:
+def _settle_late(
+    attempt: Attempt, execution: Executed, *, order: UnknownOrder, note: str, now: datetime, is_stated: bool
+) -> None:
     """Book the fill of an attempt that was given up. One that had never been sent, as far as we knew, was sent.
 
     About that one the adoption says all: no finding about a late fill waits for staff.
     """
     unsent = Attempt.objects.filter(pk=attempt.pk, signed_at=None)
     was_forgotten = unsent.update(**_as_sent(order, execution, now))
-    _weigh_refreshed(attempt, execution)
-    if not book_late_fill(attempt=attempt, execution=execution):
+    _weigh_refreshed(attempt, execution, is_stated=is_stated)
+    if not book_late_fill(attempt=attempt, execution=execution, is_stated=is_stated):
         raise CannotAdopt("its attempt was booked meanwhile")
     if was_forgotten:
         attempt.findings.filter(kind=FindingKind.LATE_FILL, closed_at=None).update(closed_at=now, note=note)
 
 
-def _weigh_refreshed(attempt: Attempt, execution: Executed) -> None:
+def _weigh_refreshed(attempt: Attempt, execution: Executed, *, is_stated: bool) -> None:
     """Raise CannotAdopt if the gate refuses the fill for what the attempt asked for, before anything is booked."""
     attempt.refresh_from_db()
     try:
-        weigh_answer(attempt=attempt, execution=execution)
+        weigh_answer(attempt=attempt, execution=execution, is_stated=is_stated)
     except CannotBeTrue as error:
         raise CannotAdopt(str(error)) from error
 
@@ -265,7 +272,7 @@ def carry_out_decision(*, finding_id: int, get_venue: GetVenue) -> None:
         return
     order = read_order(finding=finding)
     try:
-        adopt(order=order, venue=get_venue(order.venue), note=finding.note)
+        adopt(order=order, venue=get_venue(order.venue), note=finding.note, stated=finding.theirs)
     except CannotAdopt as error:
         logger.error("%s is not adopted: %s", order, error)  # noqa: TRY400  the message says all
         waiting.update(decision="", decided_by=None)

@@ -39,7 +39,7 @@ def request_of(attempt: Attempt) -> gate.Request:
 def weigh_answer(*, attempt: Attempt, execution: Executed, is_stated: bool = False) -> None:
     """Pass an answer about an attempt through the gate. Raises CannotBeTrue, BeyondRequest, TooCheap.
 
-    Figures that staff have stated (`is_stated`) may be as low as they like.
+    Figures that staff have stated (`is_stated`) may be as low as they like, whatever the answer says was asked for.
     """
     request = request_of(attempt)
     gate.weigh(
@@ -47,7 +47,7 @@ def weigh_answer(*, attempt: Attempt, execution: Executed, is_stated: bool = Fal
         request=request if is_stated else replace(request, least_price=_least_price(request)),
         status=execution.status,
         venue_order_id=execution.venue_order_id,
-        asked=execution.asked,
+        asked=None if is_stated else execution.asked,
     )
 
 

@@ -45,8 +45,11 @@ def _others_are_unclear(attempt: Attempt) -> bool:
 
 
 def is_booked_for_another(venue_order_id: str) -> Exists:
-    """Say whether another attempt for the coin is the owner of a venue's order: ids of orders do not repeat."""
-    same = Attempt.objects.filter(coin_id=OuterRef("coin_id"), venue_order_id=venue_order_id)
+    """Say whether another attempt for the coin is the owner of a venue's order: ids of orders do not repeat.
+
+    An id that is not known (empty) is no order's.
+    """
+    same = Attempt.objects.filter(coin_id=OuterRef("coin_id"), venue_order_id=venue_order_id).exclude(venue_order_id="")
     same = same.filter(Q(venue=OuterRef("venue")) | Q(venue=""))  # venues number their orders alike
     return Exists(same.filter(state=AttemptState.FILLED).exclude(pk=OuterRef("pk")))
 

@@ -195,20 +195,20 @@ def presume_not_placed(*, attempt: Attempt, reason: str, from_state: AttemptStat
 
 
 @transaction.atomic
-def book_late_fill(*, attempt: Attempt, execution: Executed) -> bool:
+def book_late_fill(*, attempt: Attempt, execution: Executed, is_stated: bool = False) -> bool:
     """Book the fill of an attempt that we had given up. A finding tells staff.
 
     Its coins complete whole orders of the coin's open and parked batches; the rest becomes surplus.
 
     A commission in a third asset is not booked; the finding names that asset. If the gate does not let the rest of the
     answer pass, raise that finding instead, and book nothing. Return False then, if another run has booked the fill
-    already, and if the attempt was never sent: an order under its id cannot be ours.
+    already, and if the attempt was never sent: an order under its id cannot be ours. `is_stated`: see `book_execution`.
     """
     now = enter(attempt)
     if attempt.signed_at is None:
         return False
     try:
-        weigh_answer(attempt=attempt, execution=_without_named_commission(execution))
+        weigh_answer(attempt=attempt, execution=_without_named_commission(execution), is_stated=is_stated)
     except CannotBeTrue as error:
         doubt_late_answer(attempt=attempt, answer=Untrue(reason=str(error), answer=execution.answer))
         return False

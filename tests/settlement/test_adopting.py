@@ -328,6 +328,35 @@ class TestADecisionOfStaff:
         finding.refresh_from_db()
         assert (finding.closed_at, finding.decision, attempts()) == (None, FindingDecision.ADOPT, [])
 
+    @pytest.mark.parametrize("state", [AttemptState.NEW, AttemptState.NOT_PLACED])
+    def test_has_an_attempts_order_booked_that_cost_far_less_than_its_ask(
+        self, attempt, venue, coin, admin_user, state
+    ):
+        if state != AttemptState.NEW:
+            change(attempt, state=state, **ENDED)
+        listed = venue.have(attempt.client_order_id, quantity="15.02", cost="45.06")
+        found = find(coin, listed, theirs="15.02 for 45.06")
+        with pytest.raises(CannotAdopt, match=r"cost 45\.06 for 15\.02, at least"):
+            adopt(order=order(name=attempt.client_order_id, quantity="15.02", cost="45.06"), venue=venue, note="x")
+        attempt.refresh_from_db()
+        assert (attempt.state, inventory()) == (state, 0)
+        self.decide(found, admin_user)
+        carry_out_decision(finding_id=found.pk, get_venue=lambda _: venue)
+        found.refresh_from_db()
+        attempt.refresh_from_db()
+        assert (attempt.state, attempt.cost, found.closed_by) == (AttemptState.FILLED, Decimal("45.06"), admin_user)
+        assert states() == ["completed"]
+
+    def test_has_no_lower_cost_booked_than_they_have_seen(self, attempt, venue, coin, admin_user):
+        listed = venue.have(attempt.client_order_id, quantity="15.02", cost="45.06")
+        found = find(coin, listed, theirs="15.02 for 60.08")
+        self.decide(found, admin_user)
+        carry_out_decision(finding_id=found.pk, get_venue=lambda _: venue)
+        found.refresh_from_db()
+        attempt.refresh_from_db()
+        assert (attempt.state, found.decision, inventory()) == (AttemptState.NEW, "", 0)
+        assert found.ours.startswith("not adopted: cost 45.06 for 15.02, at least")
+
     def test_is_asked_for_again_if_the_order_cannot_be_adopted(self, finding, venue, coin, admin_user):
         other = find(coin, venue.have("ce2", number="2"))
         for each in (finding, other):

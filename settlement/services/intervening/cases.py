@@ -13,6 +13,7 @@ from settlement.clock import database_now
 from settlement.exceptions import InterventionRefused
 from settlement.gate import NO_ASSET
 from settlement.models import (
+    GIVEN_UP,
     NOT_CLOSED,
     UNDECIDED,
     Attempt,
@@ -27,7 +28,7 @@ from settlement.services.asking import is_past_its_window, look_up
 from settlement.services.batches import begin_next_attempt, lock_batch, refund_batch
 from settlement.services.choosing import GetVenue
 from settlement.services.disbelieving import resume_buying
-from settlement.services.intervening.requests import Figures, find_in_doubt
+from settlement.services.intervening.requests import Figures, find_disbelieved, find_in_doubt
 from settlement.services.intervening.seeing import AccountSeen, see_account
 from settlement.services.intervening.weighing import ensure_beyond, ensure_plausible, why_not
 from settlement.services.intervening.words import as_record, has_bought, in_words
@@ -144,16 +145,16 @@ class _Case:
                 )
 
     def book_late_fills(self) -> list[str]:
-        """Book the fills of attempts that were presumed not placed, also when the intervention is refused."""
-        booked = [
-            f"{attempt} was bought after all"
-            for attempt in self.in_doubt.values()
-            if attempt.state == AttemptState.NOT_PLACED
-            and has_bought(answer := self._answer(attempt))
-            and book_late_fill(attempt=attempt, execution=answer)
-        ]
+        """Book the fills of attempts that were given up, also when the intervention is refused; say which are not."""
+        done = []
+        for attempt in [one for one in self.in_doubt.values() if one.state in GIVEN_UP]:
+            answer = self._answer(attempt)
+            if has_bought(answer) and book_late_fill(attempt=attempt, execution=answer):
+                done.append(f"{attempt} was bought after all")
+            elif has_bought(answer) or isinstance(answer, Untrue):
+                done.append(f"{attempt} was given up: {_explain(attempt, answer)}")
         self.batch = lock_batch(batch_id=self.batch.pk)  # the coins may have completed its orders
-        return booked
+        return done
 
     def _look_up(self) -> str:
         done = self.book_late_fills()
@@ -164,14 +165,14 @@ class _Case:
             elif answer.foreign_commission:
                 asset = "no asset" if answer.foreign_commission == NO_ASSET else answer.foreign_commission
                 done.append(f"{attempt}: filled, with commission in {asset}: mark it as filled")
-            elif wrong := why_not(attempt, answer):
-                done.append(f"{attempt}: {in_words(answer)}, which cannot be true: {wrong}")
+            elif why_not(attempt, answer):
+                done.append(f"{attempt}: {_explain(attempt, answer)}")
             elif book_execution(attempt=attempt, execution=answer, from_state=AttemptState(attempt.state)):
                 done.append(f"{attempt}: booked, {in_words(answer)}")
         return "; ".join(done) or "nothing was in doubt"
 
     def _mark_filled(self) -> str:
-        attempt, answer = self._attempt_in_question()
+        attempt, answer = self._attempt_in_question(may_be_given_up=True)
         stated = self._stated_figures()
         self._ensure_venue_agrees(attempt, stated)
         execution = Executed(
@@ -186,7 +187,11 @@ class _Case:
         if wrong := why_not(attempt, execution, is_stated=True):
             raise InterventionRefused(f"These figures cannot be true: {wrong}.")
         state = AttemptState(attempt.state)
-        if not book_execution(attempt=attempt, execution=execution, from_state=state, is_stated=True):
+        if state in GIVEN_UP:
+            is_booked = book_late_fill(attempt=attempt, execution=execution, is_stated=True)
+        else:
+            is_booked = book_execution(attempt=attempt, execution=execution, from_state=state, is_stated=True)
+        if not is_booked:
             raise InterventionRefused("The attempt has ended meanwhile.")
         return f"{attempt} is booked as filled ({in_words(answer)})"
 
@@ -241,9 +246,10 @@ class _Case:
         count = refund_batch(batch=self.batch, reason=reason, now=database_now())
         return f"{count} orders are refunded"
 
-    def _attempt_in_question(self) -> tuple[Attempt, VenueAnswer]:
+    def _attempt_in_question(self, *, may_be_given_up: bool = False) -> tuple[Attempt, VenueAnswer]:
         attempt = self.in_doubt.get(self.intervention.attempt_id or 0)
-        if attempt is None or not attempt.is_undecided:
+        given_up = find_disbelieved(batch=self.batch) if may_be_given_up else ()
+        if attempt is None or not (attempt.is_undecided or attempt in given_up):
             raise InterventionRefused("The attempt is no longer in doubt.")
         return attempt, self._answer(attempt)
 
@@ -287,3 +293,8 @@ class _Case:
         undecided = self.batch.attempts.filter(UNDECIDED).first()
         if undecided is not None:
             raise InterventionRefused(f"{undecided} may have been executed: look it up again, or mark it, first.")
+
+
+def _explain(attempt: Attempt, answer: VenueAnswer) -> str:
+    wrong = why_not(attempt, answer) if isinstance(answer, Executed) else ""
+    return f"{in_words(answer)}, which cannot be true: {wrong}" if wrong else in_words(answer)

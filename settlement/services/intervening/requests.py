@@ -6,11 +6,21 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from settlement.exceptions import InterventionRefused
 from settlement.jobs import intervene_later
-from settlement.models import IN_DOUBT, UNDECIDED, Attempt, Batch, Intervention, InterventionAction
+from settlement.models import (
+    GIVEN_UP,
+    IN_DOUBT,
+    UNDECIDED,
+    Attempt,
+    Batch,
+    Finding,
+    FindingKind,
+    Intervention,
+    InterventionAction,
+)
 from trading.models import Order
 from wallets.models import User
 
@@ -19,6 +29,7 @@ _OF_AN_ATTEMPT: Final = (
     InterventionAction.MARK_NOT_PLACED,
     InterventionAction.BOOK_EXCESS,
 )
+_OF_WHAT_WAS_BOUGHT: Final = (InterventionAction.MARK_FILLED, InterventionAction.BOOK_EXCESS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +78,16 @@ def ensure_may_decide(*, batch: Batch, action: InterventionAction, decided_by: U
 
 
 def find_attempt(*, batch: Batch, action: InterventionAction) -> Attempt | None:
-    """Return the attempt that `action` marks, or None if it marks none. Raises InterventionRefused."""
+    """Return the attempt that `action` marks, or None if it marks none. Raises InterventionRefused.
+
+    That is an undecided one. If there is none, what was bought may be that of an attempt that was given up.
+    """
     if action not in _OF_AN_ATTEMPT:
         return None
     in_doubt = find_in_doubt(batch=batch).order_by("-number")
     attempt = in_doubt.filter(UNDECIDED).first()
+    if attempt is None and action in _OF_WHAT_WAS_BOUGHT:
+        attempt = find_disbelieved(batch=batch).order_by("-number").first()
     if attempt is None and action == InterventionAction.BOOK_EXCESS:
         attempt = in_doubt.first()
     if attempt is None:
@@ -85,4 +101,15 @@ def _holds_an_order_of(user: User, *, batch: Batch) -> bool:
 
 def find_in_doubt(*, batch: Batch) -> QuerySet[Attempt]:
     """Return the batch's attempts that the venue may have executed without our books saying so."""
-    return batch.attempts.filter(IN_DOUBT)
+    return batch.attempts.filter(IN_DOUBT | _disbelieved())
+
+
+def find_disbelieved(*, batch: Batch) -> QuerySet[Attempt]:
+    """Return the batch's attempts that were given up and that a finding says the venue knows, in a way not booked."""
+    return batch.attempts.filter(_disbelieved())
+
+
+def _disbelieved() -> Q:
+    open_ = Finding.objects.filter(attempt=OuterRef("pk"), closed_at=None)
+    is_found = Exists(open_.filter(kind__in=(FindingKind.UNTRUE, FindingKind.DIFFERS)))
+    return Q(is_found, state__in=GIVEN_UP, signed_at__isnull=False)
