@@ -15,8 +15,9 @@ COLUMN: Final = Decimal(10) ** 30
 """Amounts are stored as numeric(38, 8): 30 digits before the point."""
 _LONGEST_NUMBER: Final = 200
 _COARSEST: Final = Decimal("0.0001")
-_LEEWAY: Final = Decimal(10_000)
 """The coarsest place to which a venue may round a trade's cost."""
+_LEEWAY: Final = Decimal(10_000)
+"""A trade's cost may differ from its price by a part in so many."""
 # Exact for products and sums of numbers that `read_figure` returns.
 _EXACT: Final = Context(prec=900)
 _DOWN: Final = Context(prec=900, rounding=ROUND_DOWN)

@@ -22,8 +22,9 @@ def give_up_if_killed(program: str, options: Any, *, on_end: Callable[[], None])
         if event.process.config.name == program and not event.expected:
             ends.append(event)
             if len(ends) == _MOST_STARTS:
-                on_end()
                 options.mood = SupervisorStates.SHUTDOWN
+                with suppress(OSError):
+                    on_end()
                 with suppress(OSError):  # nobody reads the output any more, or the disk is full
                     sys.stderr.write(f"The stack did not start: {program} was killed {_MOST_STARTS} times\n")
                     sys.stderr.flush()

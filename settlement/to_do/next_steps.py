@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from settlement.models import Finding, FindingDecision, FindingKind, current_venue
+from settlement.models import GIVEN_UP, Finding, FindingDecision, FindingKind, current_venue
 from settlement.told import digits
 from settlement.venues.configured import quote_asset_or_usual
 
@@ -37,6 +37,8 @@ def next_step(finding: Finding) -> str:
     match FindingKind(finding.kind):
         case FindingKind.UNTRUE:
             return _about_untrue_answer(finding)
+        case FindingKind.DIFFERS if _was_given_up(finding):
+            return _about_purchase_given_up(finding)
         case FindingKind.EXTRA:
             return _about_unknown_order(finding)
         case FindingKind.MISSING:
@@ -54,6 +56,20 @@ def _about_untrue_answer(finding: Finding) -> str:
     return (
         f"{compare}; then, in batch {finding.attempt.batch_id}, look the purchase up again, mark it, or book what was"
         " beyond the request"
+    )
+
+
+def _was_given_up(finding: Finding) -> bool:
+    attempt = finding.attempt
+    return attempt is not None and attempt.batch_id is not None and attempt.state in GIVEN_UP
+
+
+def _about_purchase_given_up(finding: Finding) -> str:
+    assert finding.attempt is not None
+    return (
+        "The purchase was given up, and the venue knows it. Compare the venue's own pages; if it was bought, mark it as"
+        f" filled in batch {finding.attempt.batch_id}, which closes the finding. Once closed with a note, it cannot be"
+        " booked any more"
     )
 
 

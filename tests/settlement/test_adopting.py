@@ -10,6 +10,7 @@ from model_bakery import baker
 from settlement.models import Attempt, AttemptState, Finding, FindingDecision, FindingKind
 from settlement.services.adopting import CannotAdopt, UnknownOrder, adopt, carry_out_decision, list_unknown
 from settlement.services.findings import decide_about_order, name_stranger
+from settlement.services.reconciling.judging import Comparison, judge_stranger
 from settlement.venues.protocol import OrderNotFound, Unknown
 from tests.conftest import make_coin
 from tests.settlement.conftest import attempts, states
@@ -303,6 +304,19 @@ class TestADecisionOfStaff:
         finding.refresh_from_db()
         assert (finding.closed_by, finding.note, finding.attempt) == (admin_user, "ours", Attempt.objects.get())
         assert (inventory(), extras().count(), venue.calls["1"]) == (5, 1, 1)
+
+    def test_is_about_the_figures_that_they_have_seen(self, attempt, venue, coin, admin_user, now):
+        """Reconciliation, which runs before the worker does, must not put others in their place."""
+        change(attempt, state=AttemptState.NOT_PLACED, **ENDED)
+        listed = venue.have(attempt.client_order_id, quantity="15.02", cost="45.06")
+        found = find(coin, listed, theirs="15.02 for 60.08")
+        self.decide(found, admin_user)
+        run = Comparison(coin=coin, venue=venue, since=now, now=now, settled_before=now)
+        judge_stranger(run=run, stranger=listed)
+        assert run.raised == {found.pk}
+        carry_out_decision(finding_id=found.pk, get_venue=lambda _: venue)
+        found.refresh_from_db()
+        assert (found.theirs, found.closed_at, inventory()) == ("15.02 for 60.08", None, 0)
 
     def test_is_waited_for(self, finding, venue):
         carry_out_decision(finding_id=finding.pk, get_venue=lambda _: venue)

@@ -159,6 +159,15 @@ class TestALateBargainOfAClosedBatch:
         assert decide(given_up.batch, Action.MARK_FILLED, BARGAIN) == ("refused", "The venue does not know this order.")
         assert inventory() == 0
 
+    def test_is_not_booked_while_the_venue_says_nothing(self, decide, find, given_up, is_cheap, simulator):
+        is_cheap()
+        find(given_up)
+        simulator.fail({"on": "query", "action": "down"})
+        outcome, detail = decide(given_up.batch, Action.MARK_FILLED, {**BARGAIN, "cost": "0.00000001"})
+        assert outcome == "refused"
+        assert detail.startswith("The venue does not say now that it knows this order: ")
+        assert inventory() == 0
+
     def test_cannot_be_marked_as_not_placed(self, decide, find, given_up, is_cheap):
         is_cheap()
         find(given_up)

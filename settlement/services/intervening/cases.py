@@ -270,13 +270,13 @@ class _Case:
         """Refuse figures that the venue's answer contradicts, or impossible figures if the answer proves nothing."""
         answer = self._answer(attempt)
         if isinstance(answer, Executed):
-            if (
-                not answer.final
-                or Figures(quantity=answer.quantity, cost=answer.cost, commission=answer.commission) != stated
-            ):
+            told = Figures(quantity=answer.quantity, cost=answer.cost, commission=answer.commission)
+            if not answer.final or told != stated:
                 raise InterventionRefused(f"The venue says otherwise: {in_words(answer)}.")
         elif isinstance(answer, OrderNotFound) and self.looks[attempt.pk].requests_expire:
             raise InterventionRefused("The venue does not know this order.")
+        elif attempt.state in GIVEN_UP and not isinstance(answer, Untrue):  # nothing waits for it, so that can wait too
+            raise InterventionRefused(f"The venue does not say now that it knows this order: {in_words(answer)}.")
         else:
             ensure_plausible(attempt, stated)
 

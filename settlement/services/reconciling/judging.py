@@ -65,12 +65,16 @@ def judge_stranger(*, run: Comparison, stranger: ListedPurchase) -> None:
     """Raise a finding for an order that has no attempt, if the order bought coins.
 
     What an open finding says about why the order is not adopted stays. An order that staff decided about is not raised
-    again with the same figures, whatever was said of it.
+    again with the same figures, whatever was said of it. While a worker has to carry out their decision, the finding
+    keeps the figures that they have seen.
     """
     about = Finding.objects.filter(
         kind=FindingKind.EXTRA, subject=subject_of(stranger), venue__in=here_or_before(run.venue.name)
     )
     if not stranger.quantity or about.filter(closed_by__isnull=False, theirs=_figures(stranger)).exists():
+        return
+    if decided := about.filter(closed_at=None).exclude(decision="").first():
+        run.raised.add(decided.pk)
         return
     contradiction = Contradiction(
         kind=FindingKind.EXTRA,
