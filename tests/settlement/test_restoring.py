@@ -548,7 +548,7 @@ class TestAdopting:
     @pytest.mark.parametrize(
         ("statement", "reason"),
         [
-            ("UPDATE venue_order SET executed = '50'", "executed 50, asked for 5"),
+            ("UPDATE venue_order SET executed = '50', quote = '200'", "executed 50, asked for 5"),
             ("UPDATE venue_order SET quote = '0'", "executed 5 for nothing"),
             ("UPDATE trade SET commission = '4'", "commission of 4 coins"),
             ("UPDATE trade SET commission = '-1'", "commission '-1.00000000'"),
@@ -558,7 +558,7 @@ class TestAdopting:
     def test_refuses_figures_that_cannot_be_true(self, stranger, venue, edit_the_book, statement, reason):
         edit_the_book(statement)
         if "executed" in statement:
-            edit_the_book("UPDATE trade SET quantity = '50'")
+            edit_the_book("UPDATE trade SET quantity = '50', quote = '200'")
         with pytest.raises(CannotAdopt, match=reason):
             adopt(order=stranger, venue=venue, note="x")
         assert (attempts(), inventory()) == ([], 0)
