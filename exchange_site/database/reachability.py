@@ -9,7 +9,11 @@ from django.db import connection
 
 
 def why_unreachable() -> str | None:
-    """Return a sentence if no connection to Postgres can be opened now, and None if one can."""
+    """Return a sentence if no connection to Postgres can be opened now, and None if one can.
+
+    The pool is closed first: its threads would go on to try, and to write about it after the sentence.
+    """
+    connection.close_pool()  # type: ignore[attr-defined]  # only Postgres' backend has a pool
     try:
         psycopg.connect(**connection.get_connection_params()).close()
     except psycopg.OperationalError as error:
