@@ -69,8 +69,8 @@ class Server(MPServer):
 class _Worker(WorkerProcess):
     """A worker process whose end is learned by one thread alone, the one that watches it.
 
-    The system tells the end of a process once. If two threads ask, the second is told that there is no such process,
-    and multiprocessing says that it is alive, until the first has noted what it was told.
+    The system tells the end of a process once. If two threads ask, it tells the second that there is no such process.
+    multiprocessing takes that for a process that is alive, until the first thread has stored its answer.
     """
 
     def _watch(self) -> None:

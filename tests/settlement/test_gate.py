@@ -213,7 +213,7 @@ class TestItsTrades:
 
     @pytest.mark.parametrize("cost", ["2.0", "20.01", "200"])
     def test_of_a_price_that_is_not_their_cost_cannot_be_true(self, cost):
-        """Of an order that does not tell its cost, nothing else says what it was."""
+        """If the order does not tell its cost, the trades alone say it."""
         told = replace(SECOND, price="4.000000", cost=cost)
         for order in (read(), read(cost=IN_TRADES)):
             with pytest.raises(CannotBeTrue, match=f"a trade of 5 at 4 for {digits(Decimal(cost))}"):
