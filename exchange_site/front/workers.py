@@ -29,7 +29,7 @@ class Server(MPServer):
     def _init_shared_socket(self) -> None:
         """Refuse an address that cannot be listened on with one sentence, and without the traces of two languages."""
         try:
-            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]  # of Granian
         except RuntimeError as error:
             raise SystemExit(f"The API cannot listen on {self._bind_addr_fmt}: {str(error).splitlines()[0]}") from None
 
@@ -40,7 +40,7 @@ class Server(MPServer):
         have loaded, so callers were refused, and SIGTERM had to wait.
         """
         if not self._outlives_terminal:
-            self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            self.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # of Granian
 
     def _spawn_worker(self, *arguments: Any, **named: Any) -> WorkerProcess:
         worker: WorkerProcess = super()._spawn_worker(*arguments, **named)

@@ -62,7 +62,7 @@ def open_closed_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
-            os.set_inheritable(number, True)  # noqa: FBT003
+            os.set_inheritable(number, True)  # noqa: FBT003  os takes it by position only
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  it stays open
 
 
